@@ -1,0 +1,46 @@
+"""Outcomes: what became of a unit. No reward in it; rewards.py makes one under a policy."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from proctor.types import TestResult, Verdict
+
+
+class Outcome(BaseModel):
+    """The graded result of one unit.
+
+    `tests` holds the tests that were run, in test order; after a compile error or a stop on
+    the first failure some are left out. `total` and `total_weight` are the problem's own,
+    whatever the program did, so left-out tests count as not passed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    passed: int
+    total: int
+    total_weight: float = Field(description="Sum of the weights of all the problem's tests.")
+    tests: list[TestResult] = []
+    compile_output: str | None = None
+    reason: str | None = None
+    run_time_s: float = 0.0
+
+    @property
+    def pass_rate(self) -> float | None:
+        """passed / total, from 0.0 to 1.0; None for IE, which says nothing of the program."""
+        if self.verdict is Verdict.IE:
+            return None
+        return self.passed / self.total
+
+    @classmethod
+    def internal_error(cls, reason: str, total: int = 0) -> "Outcome":
+        """An IE, with what failed on our side. Only evidence from outside a sandbox makes one."""
+        return cls(verdict=Verdict.IE, passed=0, total=total, total_weight=0.0, reason=reason)
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON; `from_json` reads it back."""
+        return self.model_dump_json(exclude_defaults=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Outcome":
+        """Read what `to_json` wrote. Raises pydantic.ValidationError for anything else."""
+        return cls.model_validate_json(data)
