@@ -15,6 +15,11 @@ class _Wire(BaseModel):
     __test__ = False  # pytest would collect TestResult and its like as test classes
 
 
+class _Answer(_Wire):
+    # A client must read the answers of a server newer than itself.
+    model_config = ConfigDict(extra="ignore")
+
+
 class Verdict(StrEnum):
     """What became of a program, or of one of its tests."""
 
@@ -112,7 +117,7 @@ class Problem(_Wire):
     metadata: dict[str, JsonValue] = {}
 
 
-class ProblemInfo(_Wire):
+class ProblemInfo(_Answer):
     """What anyone may know of a problem: never its tests nor its reference."""
 
     id: str
@@ -127,7 +132,7 @@ class ProblemInfo(_Wire):
     metadata: dict[str, JsonValue]
 
 
-class ImportReport(_Wire):
+class ImportReport(_Answer):
     """What a bulk import did."""
 
     stored: int
@@ -223,7 +228,7 @@ class RewardsRequest(_Wire):
 # -- results ----------------------------------------------------------------------------------
 
 
-class PublicRun(_Wire):
+class PublicRun(_Answer):
     """What a public test shows. Output that is not UTF-8 is shown with U+FFFD in its place."""
 
     input: str
@@ -232,7 +237,7 @@ class PublicRun(_Wire):
     stderr: str
 
 
-class TestResult(_Wire):
+class TestResult(_Answer):
     """One test case. `passed` of `total` is 0 or 1 of 1, or counts an examiner's assertions."""
 
     verdict: Verdict
@@ -247,7 +252,7 @@ class TestResult(_Wire):
     public: PublicRun | None = None
 
 
-class Result(_Wire):
+class Result(_Answer):
     """What became of one submission."""
 
     index: int = Field(description="Place in the batch, from 0.")
@@ -269,7 +274,7 @@ class Result(_Wire):
     cached: bool = Field(False, description="An equal program's result was used.")
 
 
-class BatchStatus(_Wire):
+class BatchStatus(_Answer):
     """How far a batch is. `results` is there once it is complete, when asked for."""
 
     id: str
@@ -280,14 +285,14 @@ class BatchStatus(_Wire):
     created_at: float = Field(description="Unix time, seconds.")
 
 
-class StreamEnd(_Wire):
+class StreamEnd(_Answer):
     """The last line of a results stream: where to go on, and whether there is more to come."""
 
     cursor: int
     state: Literal["running", "done", "cancelled"]
 
 
-class RewardsResponse(_Wire):
+class RewardsResponse(_Answer):
     """`rewards[i]` belongs to `completions[i]`."""
 
     batch_id: str
@@ -298,7 +303,7 @@ class RewardsResponse(_Wire):
 # -- errors -----------------------------------------------------------------------------------
 
 
-class FieldProblem(_Wire):
+class FieldProblem(_Answer):
     """One thing that is wrong with a request."""
 
     field: str = Field(description="Where: a path such as items[3].source.")
