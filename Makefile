@@ -1,0 +1,44 @@
+# `make demo` and `make test` start from a bare Debian or Ubuntu; all else expects .venv.
+.PHONY: help demo test check images bench setup lock clean
+
+help:
+	@echo "make demo    score HumanEval here, in an environment of its own"
+	@echo "make test    set up everything, check, and run every test"
+	@echo "make check   format, lint, types"
+	@echo "make images  build the Docker images"
+	@echo "make bench   measure, into bench/out/latest.json"
+	@echo "make lock    pin the requirements again"
+	@echo "make clean   remove what the others made here"
+
+demo:
+	@scripts/venv
+	@scripts/sandbox
+	@.venv/bin/proctor demo
+
+test: setup
+	@scripts/check
+	@scripts/test
+
+check:
+	@scripts/venv
+	@scripts/check
+
+images:
+	@scripts/base-image
+	@scripts/build-images
+
+bench: setup
+	@.venv/bin/python -m bench
+
+setup:
+	@scripts/venv
+	@scripts/packages
+	@scripts/engine
+	@if docker info >/dev/null 2>&1; then scripts/base-image && scripts/build-images; fi
+
+lock:
+	@scripts/lock
+
+clean:
+	rm -rf .venv .proctor .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
