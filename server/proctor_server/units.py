@@ -39,7 +39,7 @@ class Unit:
         nonce = secrets.token_hex(16) if fresh else ""
         # The sources are last and the others have no NUL, so that no two contents run together.
         head = f"{language}\0{problem}\0{int(stop_on_failure)}\0{nonce}\0"
-        key = hashlib.sha256(head.encode() + source.encode()).hexdigest()
+        key = hashlib.sha256(head.encode() + source.encode(errors="surrogatepass")).hexdigest()
         return cls(key, language, source, problem, stop_on_failure)
 
 

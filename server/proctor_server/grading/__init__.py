@@ -1,0 +1,1 @@
+"""Grading: what a program's runs are worth. Pure; whose fault a failure was is decided here."""

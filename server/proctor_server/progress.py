@@ -1,0 +1,146 @@
+"""Progress: one unit on its way through a sandbox, until every test is settled."""
+
+from proctor.types import TestResult, Verdict
+from proctor_sandbox.errors import SandboxLost
+from proctor_sandbox.programs import Program, Report, Run, Work
+from proctor_server.grading.checks import Checklist
+from proctor_server.grading.verdicts import is_borderline, program_verdict
+from proctor_server.outcome import Outcome
+from proctor_server.units import Unit
+
+# How often a TLE that is too close to call is run again; the best run counts.
+MAX_RERUNS = 2
+# Of a compiler's words; the first errors are the ones that matter.
+COMPILE_OUTPUT_BYTES = 16 * 1024
+
+
+class Progress:
+    """What is known of a unit so far, and what is to be run next.
+
+    `losses` counts the sandboxes that were lost while this unit ran in them.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_checklist",
+        "_program",
+        "_reruns",
+        "_results",
+        "_spent_s",
+        "losses",
+        "unit",
+    )
+
+    def __init__(self, unit: Unit, checklist: Checklist) -> None:
+        self.unit = unit
+        self.losses = 0
+        self._checklist = checklist
+        self._program = Program(unit.language, unit.source)
+        # By test; a result that is missing, or that is to be run again, is asked for next.
+        self._results: list[TestResult | None] = [None] * len(checklist.checks)
+        self._reruns: dict[int, int] = {}
+        self._asked: list[int] = list(range(len(checklist.checks)))
+        self._spent_s = 0.0
+
+    def next_work(self) -> Work:
+        """The tests that are to be run now. The same again until a report is recorded."""
+        checks = self._checklist.checks
+        return Work(
+            program=self._program,
+            cases=[checks[number].case for number in self._asked],
+            limits=self._checklist.limits,
+            until=self._failed if self.unit.stop_on_failure else None,
+            tag=self,
+        )
+
+    def record(self, report: Report) -> Outcome | None:
+        """Take in a report; the outcome if that settles the unit, None if more is to be run.
+
+        Raises SandboxLost for a report that holds nothing.
+        """
+        if not report.compiled:
+            self._spent_s += report.runs[0].wall_time_s
+            words = report.runs[0].stderr[:COMPILE_OUTPUT_BYTES].decode(errors="replace")
+            return self.compile_error(words)
+        if not report.runs:
+            raise SandboxLost("the sandbox reported a program without a single run")
+        again = []
+        for number, run in zip(self._asked, report.runs, strict=False):
+            self._spent_s += run.wall_time_s
+            if self._settle(number, run):
+                again.append(number)
+        if self.unit.stop_on_failure:
+            self._asked = self._asked_until_failure(again)
+        else:
+            self._asked = again + self._asked[len(report.runs) :]
+        return None if self._asked else self._outcome()
+
+    def compile_error(self, words: str) -> Outcome:
+        """The outcome of a program that does not compile, with the compiler's words."""
+        return self._graded(Verdict.CE, [], compile_output=words)
+
+    def internal_error(self, reason: str) -> Outcome:
+        """The outcome of a unit that we could not run."""
+        return self._graded(Verdict.IE, [], reason=reason)
+
+    def _settle(self, number: int, run: Run) -> bool:
+        """Keep the better of a test's results; True if it is to be run again."""
+        checklist = self._checklist
+        result = checklist.checks[number].grade(run, checklist.limits, checklist.comparer)
+        known = self._results[number]
+        if known is None or _better(result, known):
+            self._results[number] = result
+        if result.verdict is not Verdict.TLE or not is_borderline(run, checklist.limits):
+            return False
+        reruns = self._reruns.get(number, 0)
+        self._reruns[number] = reruns + 1
+        return reruns < MAX_RERUNS
+
+    def _failed(self, place: int, run: Run) -> bool:
+        """Whether a run of the current work fails its test: the sandbox stops after it."""
+        checklist = self._checklist
+        check = checklist.checks[self._asked[place]]
+        return check.grade(run, checklist.limits, checklist.comparer).verdict is not Verdict.AC
+
+    def _asked_until_failure(self, again: list[int]) -> list[int]:
+        """The first test that may still pass and those after it; none if one is lost for good."""
+        for number, result in enumerate(self._results):
+            if result is None or number in again:
+                return list(range(number, len(self._results)))
+            if result.verdict is not Verdict.AC:
+                return []
+        return []
+
+    def _outcome(self) -> Outcome:
+        results = [result for result in self._results if result is not None]
+        return self._graded(program_verdict(result.verdict for result in results), results)
+
+    def _graded(
+        self,
+        verdict: Verdict,
+        results: list[TestResult],
+        *,
+        compile_output: str | None = None,
+        reason: str | None = None,
+    ) -> Outcome:
+        return Outcome(
+            verdict=verdict,
+            passed=sum(result.passed for result in results),
+            total=self._checklist.total,
+            total_weight=self._checklist.total_weight,
+            tests=results,
+            compile_output=compile_output,
+            reason=reason,
+            run_time_s=round(self._spent_s, 6),
+        )
+
+
+def _better(result: TestResult, known: TestResult) -> bool:
+    """Whether a second run of a test counts instead of the first: the least CPU time does.
+
+    A run that the wall limit cut off has measured less than it would have taken, so any run
+    that came to its end in time is better.
+    """
+    if (result.verdict is Verdict.TLE) != (known.verdict is Verdict.TLE):
+        return known.verdict is Verdict.TLE
+    return result.cpu_time_s < known.cpu_time_s
