@@ -1,0 +1,90 @@
+"""Proctor's client: hand in programs, get back rewards.
+
+from proctor import Client
+
+with Client("http://127.0.0.1:8077") as client:
+    rewards = client.score(["HumanEval/0", ...], [completion, ...])
+"""
+
+from proctor._async_client import AsyncBatch, AsyncClient
+from proctor._client import DEFAULT_URL, Batch, Client
+from proctor._requests import Options
+from proctor._responses import ServerInfo
+from proctor._retries import Retry
+from proctor._version import __version__
+from proctor.errors import (
+    BadAnswer,
+    Conflict,
+    ConnectionFailed,
+    InvalidRequest,
+    NotFound,
+    NotPermitted,
+    ProctorError,
+    Refused,
+    ServerFailed,
+    WaitTimeout,
+)
+from proctor.types import (
+    AssertionTest,
+    BatchStatus,
+    CallTest,
+    Comparer,
+    Extraction,
+    FieldProblem,
+    ImportReport,
+    Item,
+    LimitsSpec,
+    Problem,
+    ProblemDetails,
+    ProblemInfo,
+    PublicRun,
+    Reference,
+    Result,
+    RewardPolicy,
+    StdinTest,
+    TestCase,
+    TestResult,
+    Verdict,
+)
+
+__all__ = [
+    "DEFAULT_URL",
+    "AssertionTest",
+    "AsyncBatch",
+    "AsyncClient",
+    "BadAnswer",
+    "Batch",
+    "BatchStatus",
+    "CallTest",
+    "Client",
+    "Comparer",
+    "Conflict",
+    "ConnectionFailed",
+    "Extraction",
+    "FieldProblem",
+    "ImportReport",
+    "InvalidRequest",
+    "Item",
+    "LimitsSpec",
+    "NotFound",
+    "NotPermitted",
+    "Options",
+    "Problem",
+    "ProblemDetails",
+    "ProblemInfo",
+    "ProctorError",
+    "PublicRun",
+    "Reference",
+    "Refused",
+    "Result",
+    "Retry",
+    "RewardPolicy",
+    "ServerFailed",
+    "ServerInfo",
+    "StdinTest",
+    "TestCase",
+    "TestResult",
+    "Verdict",
+    "WaitTimeout",
+    "__version__",
+]
