@@ -1,0 +1,52 @@
+"""Which kind of sandbox is used here, and in words what that means."""
+
+from typing import Literal
+
+from proctor_sandbox.errors import SandboxUnavailable
+from proctor_sandbox.seam import Backend
+
+SandboxKind = Literal["auto", "docker", "bubblewrap"]
+
+MEANING = {
+    "docker": "programs run in hardened containers of the Docker engine",
+    "bubblewrap": "programs run in bubblewrap on this machine itself, for development: "
+    "no seccomp profile or image of their own stands between them and its kernel",
+}
+
+
+def open_backend(sandbox: SandboxKind, runtime: str | None = None) -> tuple[Backend, str]:
+    """The backend for a kind of sandbox, and one line that says which it is and why.
+
+    With "auto" that is the first of Docker and bubblewrap in which a sandbox really starts.
+    Raises SandboxUnavailable, with what to do about it.
+    """
+    if sandbox == "docker":
+        return _docker(runtime), f"docker: {MEANING['docker']}"
+    if sandbox == "bubblewrap":
+        return _bubblewrap(), f"bubblewrap: {MEANING['bubblewrap']}"
+    try:
+        docker = _docker(runtime)
+        docker.start("python").close()
+    except SandboxUnavailable as no_docker:
+        try:
+            bubblewrap = _bubblewrap()
+            bubblewrap.start("python").close()
+        except SandboxUnavailable as no_bubblewrap:
+            raise SandboxUnavailable(
+                f"no kind of sandbox works here. Docker: {no_docker}. Bubblewrap: {no_bubblewrap}"
+            ) from no_bubblewrap
+        return bubblewrap, f"bubblewrap: {MEANING['bubblewrap']} (no Docker: {no_docker})"
+    return docker, f"docker: {MEANING['docker']}"
+
+
+# The docker package takes 0.2 s to import, so it is left to those who use an engine.
+def _docker(runtime: str | None) -> Backend:
+    from proctor_sandbox.docker_backend import DockerBackend, DockerOptions
+
+    return DockerBackend(DockerOptions(runtime=runtime))
+
+
+def _bubblewrap() -> Backend:
+    from proctor_sandbox.bubblewrap import BubblewrapBackend
+
+    return BubblewrapBackend()
