@@ -1,5 +1,6 @@
 """Which kind of sandbox is used here, and in words what that means."""
 
+import os
 from typing import Literal
 
 from proctor_sandbox.errors import SandboxUnavailable
@@ -9,9 +10,11 @@ SandboxKind = Literal["auto", "docker", "bubblewrap"]
 
 MEANING = {
     "docker": "programs run in hardened containers of the Docker engine",
-    "bubblewrap": "programs run in bubblewrap on this machine itself, for development: "
-    "no seccomp profile or image of their own stands between them and its kernel",
+    "bubblewrap": "for development: programs see this machine's own /usr, read-only, instead of "
+    "an image",
 }
+# Without root there are no cgroups and no uids to give away.
+UNPRIVILEGED = "; as an ordinary user, without cgroups, memory is only watched"
 
 
 def open_backend(sandbox: SandboxKind, runtime: str | None = None) -> tuple[Backend, str]:
@@ -23,7 +26,7 @@ def open_backend(sandbox: SandboxKind, runtime: str | None = None) -> tuple[Back
     if sandbox == "docker":
         return _docker(runtime), f"docker: {MEANING['docker']}"
     if sandbox == "bubblewrap":
-        return _bubblewrap(), f"bubblewrap: {MEANING['bubblewrap']}"
+        return _bubblewrap(), _bubblewrap_line()
     try:
         docker = _docker(runtime)
         docker.start("python").close()
@@ -35,8 +38,12 @@ def open_backend(sandbox: SandboxKind, runtime: str | None = None) -> tuple[Back
             raise SandboxUnavailable(
                 f"no kind of sandbox works here. Docker: {no_docker}. Bubblewrap: {no_bubblewrap}"
             ) from no_bubblewrap
-        return bubblewrap, f"bubblewrap: {MEANING['bubblewrap']} (no Docker: {no_docker})"
+        return bubblewrap, f"{_bubblewrap_line()} (no Docker: {no_docker})"
     return docker, f"docker: {MEANING['docker']}"
+
+
+def _bubblewrap_line() -> str:
+    return f"bubblewrap: {MEANING['bubblewrap']}{UNPRIVILEGED if os.geteuid() else ''}"
 
 
 # The docker package takes 0.2 s to import, so it is left to those who use an engine.

@@ -87,14 +87,7 @@ class Supervisor:
     def run(self) -> None:
         """Restart what dies until `stop` is called."""
         while not self._stops:
-            now = time.monotonic()
-            for life in self._all():
-                if life.restart_at is not None and life.restart_at <= now:
-                    self._spawn(life)
-            due = [life.restart_at for life in self._all() if life.restart_at is not None]
-            for key, _ in self._selector.select(min(due) - now if due else None):
-                if isinstance(key.data, _Life):
-                    self._bury(key.data)
+            self._tick()
 
     def stop(self) -> None:
         """Ask `run` to return; asked a second time, children are killed without grace.
@@ -145,13 +138,28 @@ class Supervisor:
             return
         deadline = time.monotonic() + life.child.ready_within_s
         while not life.child.ready():
-            if life.process is None or life.process.poll() is not None:
-                raise NeverReady(f"{life.child.name} ended while starting{_how(life)}")
-            if time.monotonic() > deadline or self._stops:
+            self._tick(longest_s=0.02)
+            if self._stops:
+                raise NeverReady("asked to end while starting")
+            if life.process is None:
+                raise NeverReady(f"{life.child.name} ended while starting")
+            if time.monotonic() > deadline:
                 raise NeverReady(
                     f"{life.child.name} was not ready within {life.child.ready_within_s:g} s"
                 )
-            time.sleep(0.02)
+
+    def _tick(self, longest_s: float | None = None) -> None:
+        """Start again who is due, then wait for the next death, due restart or `stop`."""
+        now = time.monotonic()
+        for life in self._all():
+            if life.restart_at is not None and life.restart_at <= now:
+                self._spawn(life)
+        waits = [life.restart_at - now for life in self._all() if life.restart_at is not None]
+        if longest_s is not None:
+            waits.append(longest_s)
+        for key, _ in self._selector.select(max(0.0, min(waits)) if waits else None):
+            if isinstance(key.data, _Life):
+                self._bury(key.data)
 
     def _bury(self, life: _Life) -> None:
         assert life.process is not None  # noqa: S101 - registered only while it has one
