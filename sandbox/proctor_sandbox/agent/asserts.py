@@ -33,7 +33,7 @@ class Prepared:
         return self.soft + (1 if self.hard or not self.soft else 0)
 
 
-def count(code):
+def count(code: str) -> int:
     """How many test cases a piece of test code counts as.
 
     Raises SyntaxError or ValueError if it is no Python.

@@ -1,0 +1,198 @@
+"""A program's files, and the proof that nothing of it stays.
+
+    <box>/src    the source or the compiled program: ours, readable, not writable
+    <box>/w/d    the working directory: the program's own, empty before every test
+    <box>/in     inputs on their way to a test: unlinked before the test starts
+
+Whatever lies in a directory of the program's is handled under the program's uid, so that a
+link, a device or a permission bit of its making opens nothing that it couldn't open itself.
+"""
+
+import contextlib
+import ctypes
+import os
+import stat
+
+# Every place a program can write to; images mount nothing else writable.
+_SHARED = ("/tmp", "/dev/shm")
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_IPC_RMID = 0
+_libc = ctypes.CDLL(None)
+# System V IPC objects outlive their makers; each table of them, and what removes one.
+_SYSV = {
+    "/proc/sysvipc/shm": lambda number: _libc.shmctl(number, _IPC_RMID, None),
+    "/proc/sysvipc/sem": lambda number: _libc.semctl(number, 0, _IPC_RMID),
+    "/proc/sysvipc/msg": lambda number: _libc.msgctl(number, _IPC_RMID, None),
+}
+
+
+class Unclean(Exception):
+    """Raised when something of a program is left and can't be removed."""
+
+
+class TooLarge(Exception):
+    """Raised when a compiled program is larger than allowed, or no regular file."""
+
+
+class Box:
+    def __init__(self, root, change_uid):
+        """`change_uid` is False where there is one uid only, the agent's own."""
+        self.sources = f"{root}/src"
+        self.work = f"{root}/w/d"
+        self._parent = f"{root}/w"
+        self._inputs = f"{root}/in"
+        self._change_uid = change_uid
+        self._count = 0
+        os.umask(0o022)
+        for path, mode in ((self.sources, 0o755), (self._parent, 0o711), (self._inputs, 0o700)):
+            os.mkdir(path, mode)
+        self._sysv = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in _SYSV]
+
+    @contextlib.contextmanager
+    def acting_as(self, uid):
+        """Touch files with the program's rights. It can't signal or trace us meanwhile:
+        our real and saved uid stay what they are."""
+        if not self._change_uid:
+            yield
+            return
+        os.setegid(uid)
+        os.seteuid(uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+    def open(self, uid, file, source):
+        """Lay a program out for a uid; returns the path of its source."""
+        if self._change_uid:
+            os.chmod(self._parent, 0o1777)
+        with self.acting_as(uid):
+            os.mkdir(self.work, 0o700)
+        if self._change_uid:
+            os.chmod(self._parent, 0o711)
+        return self.place(file, source, 0o444)
+
+    def place(self, file, data, mode):
+        """Put a file where the program can read but not change it; returns its path."""
+        path = f"{self.sources}/{file}"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            _write_all(fd, data)
+        finally:
+            os.close(fd)
+        return path
+
+    def collect(self, uid, name, limit_bytes):
+        """Read a file that the program's uid made in its working directory.
+
+        Raises FileNotFoundError, or TooLarge.
+        """
+        with self.acting_as(uid):
+            try:
+                fd = os.open(
+                    f"{self.work}/{name}",
+                    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+                )
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise TooLarge(str(error)) from None
+        with open(fd, "rb") as file:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
+                raise TooLarge(f"{status.st_size} bytes")
+            return file.read()
+
+    def input(self, data):
+        """A descriptor to read these bytes from; the file has no name any more.
+
+        World-readable, or the program could not open /dev/stdin; never writable.
+        """
+        if not data:
+            return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self._count += 1
+        path = f"{self._inputs}/{self._count}"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        try:
+            _write_all(fd, data)
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(fd)
+            os.unlink(path)
+
+    def wipe(self, uid):
+        """Remove what a test left behind. Nothing of the uid may be alive.
+
+        Raises Unclean when something stays.
+        """
+        with self.acting_as(uid):
+            try:
+                os.chmod(self.work, 0o700)
+                for place in (self.work, *_SHARED):
+                    if os.listdir(place):
+                        _empty(place)
+            except OSError as error:
+                raise Unclean(f"files can't be removed: {error}") from None
+            for fd, (path, remove) in zip(self._sysv, _SYSV.items(), strict=True):
+                table = os.pread(fd, 65536, 0)
+                if table.count(b"\n") > 1:
+                    for line in table.splitlines()[1:]:
+                        remove(int(line.split()[1]))
+                    if os.pread(fd, 4096, 0).count(b"\n") > 1:
+                        raise Unclean(f"an object is left in {path}")
+
+    def close(self, uid):
+        """Forget the program. Raises Unclean when something of it stays."""
+        self.wipe(uid)
+        if self._change_uid:
+            os.chmod(self._parent, 0o1777)
+        with self.acting_as(uid):
+            os.rmdir(self.work)
+        if self._change_uid:
+            os.chmod(self._parent, 0o711)
+        for name in os.listdir(self.sources):
+            os.unlink(f"{self.sources}/{name}")
+
+
+def _write_all(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _empty(place):
+    """Remove all that lies below a directory, however deep and whatever its permissions.
+
+    A directory inside another is moved to the top first, so that depth costs nothing.
+    """
+    top = os.open(place, _DIRECTORY)
+    token = os.urandom(8).hex()
+    serial = 0
+    try:
+        while names := os.listdir(top):
+            for name in names:
+                if not _is_directory(name, top):
+                    os.unlink(name, dir_fd=top)
+                    continue
+                os.chmod(name, 0o700, dir_fd=top)
+                inner = os.open(name, _DIRECTORY, dir_fd=top)
+                try:
+                    for below in os.listdir(inner):
+                        if not _is_directory(below, inner):
+                            os.unlink(below, dir_fd=inner)
+                            continue
+                        serial += 1
+                        os.chmod(below, 0o700, dir_fd=inner)
+                        moved = f"{token}.{serial}"
+                        os.rename(below, moved, src_dir_fd=inner, dst_dir_fd=top)
+                finally:
+                    os.close(inner)
+                os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
+
+
+def _is_directory(name, parent):
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)

@@ -1,0 +1,181 @@
+"""The program under test as a module whose functions are called from outside.
+
+It runs under the program's uid, with the program's own code beside it: whatever crosses from
+here is a claim, and only ever a value. Requests and replies are u32-prefixed `values` text.
+
+    request  (operation, target, args, kwargs)   target: a dotted name or a handle's number
+    reply    ("value", value, changed arguments) | ("error", names, args) | ("end",)
+"""
+
+import builtins
+import os
+import struct
+import sys
+import types
+
+from . import script, values
+
+_MUTABLE = (list, dict, set, bytearray)
+
+LENGTH = struct.Struct("!I")
+
+
+def _module(spec, fds):
+    """The program imported as a module: no `__main__` block runs."""
+    code = script.load(spec, fds)
+    module = types.ModuleType("candidate")
+    module.__dict__.update(__file__=spec["path"], __builtins__=builtins)
+    sys.modules["candidate"] = module
+    sys.argv = [spec["path"]]
+    sys.path.insert(0, os.path.dirname(spec["path"]))
+    exec(code, module.__dict__)  # noqa: S102 - this is what we are for
+    return module.__dict__
+
+
+def answer(spec, fds):
+    """Answer one call: the request is a file, the reply goes down a pipe."""
+    script.finish(script.guarded(_answer, spec, fds), {})
+
+
+def serve(spec, fds):
+    """Answer an examiner's requests until it hangs up."""
+    script.finish(script.guarded(_serve, spec, fds), {})
+
+
+def _answer(spec, fds):
+    namespace = _module(spec, fds)
+    request, reply = fds
+    with open(request, "rb") as file:
+        text = file.read()
+    data = Desk(namespace).reply(text)
+    with open(reply, "wb") as pipe:
+        pipe.write(data)
+
+
+def _serve(spec, fds):
+    desk = Desk(_module(spec, fds))
+    (channel,) = fds
+    with open(channel, "r+b", buffering=0) as stream:
+        while (text := read_message(stream)) is not None:
+            write_message(stream, desk.reply(text))
+
+
+def read_message(stream, limit=None):
+    """One message, or None at the end. Raises ValueError above the limit (bytes)."""
+    head = _read_exactly(stream, LENGTH.size)
+    if head is None:
+        return None
+    (length,) = LENGTH.unpack(head)
+    if limit is not None and length > limit:
+        raise ValueError(f"a message of {length} bytes")
+    return _read_exactly(stream, length)
+
+
+def write_message(stream, text):
+    view = memoryview(LENGTH.pack(len(text)) + text)
+    while view:
+        view = view[stream.write(view) :]
+
+
+def _read_exactly(stream, size):
+    data = bytearray()
+    while len(data) < size:
+        part = stream.read(size - len(data))
+        if not part:
+            return None
+        data += part
+    return bytes(data)
+
+
+def _text(value):
+    return values.dumps(value, lambda _: 0)
+
+
+class Desk:
+    """Looks targets up, calls them, and keeps what can't cross."""
+
+    def __init__(self, namespace):
+        self._namespace = namespace
+        self._kept = []
+
+    def reply(self, text):
+        """The encoded reply to an encoded request. An exit of the program passes through."""
+        operation, target, args, kwargs = values.loads(text, self._kept_value)
+        try:
+            result = getattr(self, f"_{operation}")(self._find(target), args, kwargs)
+            return self._dump(("value", result, self._changed(text, args)))
+        except StopIteration:
+            return self._dump(("end",))
+        except values.NotPlain as error:
+            return self._dump(("error", ["TypeError"], (str(error),)))
+        except Exception as error:  # the program's own exception is an answer like any other
+            names = [base.__name__ for base in type(error).__mro__]
+            return self._dump(("error", names, self._plain_args(error)))
+
+    def _dump(self, reply):
+        return values.dumps(reply, self._keep)
+
+    def _keep(self, value):
+        self._kept.append(value)
+        return len(self._kept) - 1
+
+    def _kept_value(self, number, _type_name):
+        return self._kept[number]
+
+    def _find(self, target):
+        if isinstance(target, int):
+            return self._kept[target]
+        first, *rest = target.split(".")
+        try:
+            found = self._namespace[first]
+        except KeyError:
+            raise NameError(f"name '{first}' is not defined") from None
+        for name in rest:
+            # `Solution.method` is called on a fresh Solution, as the data sets mean it.
+            found = getattr(found() if isinstance(found, type) else found, name)
+        return found
+
+    def _changed(self, request, args):
+        """Arguments that the call changed in place, by position."""
+        if not any(type(arg) in _MUTABLE for arg in args):
+            return {}
+        originals = values.loads(request, self._kept_value)[2]
+        return {
+            place: arg
+            for place, (arg, original) in enumerate(zip(args, originals, strict=True))
+            if type(arg) in _MUTABLE and _text(arg) != _text(original)
+        }
+
+    def _plain_args(self, error):
+        try:
+            values.dumps(error.args)
+        except values.NotPlain:
+            return (str(error),)
+        return error.args
+
+    def _call(self, target, args, kwargs):
+        return target(*args, **kwargs)
+
+    def _get(self, target, args, _kwargs):
+        return getattr(target, *args)
+
+    def _fetch(self, target, _args, _kwargs):
+        return target
+
+    def _truth(self, target, _args, _kwargs):
+        return bool(target)
+
+    def _iterate(self, target, _args, _kwargs):
+        return self._keep(iter(target))
+
+    def _next(self, target, _args, _kwargs):
+        return next(target)
+
+    def _item(self, target, args, _kwargs):
+        return target[args[0]]
+
+    def _length(self, target, _args, _kwargs):
+        return len(target)
+
+    def _text(self, target, _args, _kwargs):
+        return str(target)

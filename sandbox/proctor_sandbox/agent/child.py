@@ -1,0 +1,106 @@
+"""From a fork of the zygote to a program: confinement first, then what it is to do.
+
+The parent has opened every descriptor; the child takes on the program's uid and limits
+before it reads a byte of the program.
+"""
+
+import ctypes
+import os
+import random
+import resource
+import sys
+
+from . import candidate, examiner, script
+
+_PR_SET_DUMPABLE = 4
+_MIB = 1024 * 1024
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def confine_zygote():
+    """Limits that are the same for every test: set once, inherited by every fork."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for name, value in (
+        (resource.RLIMIT_CORE, 0),
+        # No POSIX message queue can be made, so none can be left behind.
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_NOFILE, 256 if hard == resource.RLIM_INFINITY else min(256, hard)),
+        (resource.RLIMIT_FSIZE, 256 * _MIB),
+        (resource.RLIMIT_MEMLOCK, 64 * 1024),
+    ):
+        resource.setrlimit(name, (value, value))
+
+
+def become(spec, fds):
+    """Turn this fork into the program. Never returns.
+
+    `spec` keys: mode, uid (None: keep), cwd, cpu_s, processes, data_bytes (None: no limit),
+    path or argv, and those of the mode. `fds`: stdin, stdout, stderr, then the mode's own;
+    a Python program's begin with the status pipe and, with spec["compiled"], its code.
+    """
+    try:
+        os.setsid()
+        for number in (0, 1, 2):
+            os.dup2(fds[number], number)
+            os.close(fds[number])
+        _offer_to_oom_killer()
+        cpu_s = spec["cpu_s"]
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+        if spec["data_bytes"] is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (spec["data_bytes"],) * 2)
+        uid = spec["uid"]
+        if uid is not None:
+            resource.setrlimit(resource.RLIMIT_NPROC, (spec["processes"],) * 2)
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            # Changing uid makes /proc/self root's; /dev/stdin is a link through it.
+            libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+        os.chdir(spec["cwd"])
+        os.environ["HOME"] = spec["cwd"]
+        _MODES[spec["mode"]](spec, fds[3:])
+    except BaseException as error:  # the one place where a fork of the zygote ends
+        os.write(2, f"proctor: {type(error).__name__}: {error}\n".encode(errors="replace"))
+    finally:
+        os._exit(1)
+
+
+def _offer_to_oom_killer():
+    """When memory runs out the kernel is to take the program, not the zygote."""
+    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(fd, b"1000")
+    os.close(fd)
+
+
+def _text_streams():
+    """Streams as a fresh interpreter makes them; the zygote's own are for its own files."""
+    errors = "surrogateescape"
+    sys.stdin = open(0, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+
+
+def _python(run):
+    def mode(spec, fds):
+        _text_streams()
+        # `random` seeds itself again in every fork; a program is to behave the same each time.
+        random.seed(0)
+        run(spec, fds)
+
+    return mode
+
+
+def _exec(spec, _fds):
+    os.execv(spec["argv"][0], spec["argv"])
+
+
+_MODES = {
+    "exec": _exec,
+    "script": _python(script.run),
+    "call": _python(candidate.answer),
+    "candidate": _python(candidate.serve),
+    "examiner": _python(examiner.run),
+}

@@ -1,0 +1,225 @@
+"""Commands in, reports out.
+
+    host -> agent   {"op": "work", "id", "file", "compile", "run", "limits", "cases", "step"}
+                    blobs: the source, then one per case (stdin, request or test code)
+                    {"op": "go", "id", "on": bool}      after each run of a work with "step"
+    agent -> host   {"op": "ready", "meter", "memory_bytes", "python"}      once, at the start
+                    {"op": "runs", "id", "runs": [...], "last": bool}
+                    blobs: those of the runs, named by each run's "b": o(ut), e(rr), a(nswer)
+                    {"op": "fault", "why"}              the sandbox must be replaced
+
+Works are done in order. An agent whose stdin ends, ends.
+"""
+
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import time
+
+from . import frames, meter
+from .box import Box, Unclean
+from .program import Program, Workshop
+from .spawner import Spawner, SpawnerDied
+from .supervise import Stuck, Supervisor
+
+_READ_BYTES = 1024 * 1024
+_STACK_BYTES = 256 * 1024 * 1024  # Codeforces and DMOJ: the stack is bounded by memory alone
+_FLUSH_S = 0.005  # reports wait this long for company, so that a fast program costs no write
+_FLUSH_BYTES = 256 * 1024
+_NEVER = float("inf")
+
+
+class HostGone(Exception):
+    """Raised when the host has hung up."""
+
+
+class Outbox:
+    """Frames on their way to the host; `due` is when they must go (monotonic seconds)."""
+
+    def __init__(self):
+        self.due = _NEVER
+        self._waiting = []
+        self._size = 0
+
+    def put(self, header, blobs=()):
+        frame = frames.pack(header, blobs)
+        self._waiting.append(frame)
+        self._size += len(frame)
+        self.due = min(self.due, time.monotonic() + _FLUSH_S)
+        if self._size > _FLUSH_BYTES:
+            self.flush()
+
+    def flush(self):
+        data = memoryview(b"".join(self._waiting))
+        self._waiting.clear()
+        self._size = 0
+        self.due = _NEVER
+        while data:
+            data = data[os.write(1, data) :]
+
+
+class Agent:
+    def __init__(self, config):
+        """`config` keys: uid_base, uids (0: run everything under our own), box, python (None:
+        no Python programs here), site, preload."""
+        self._config = config
+        self._decoder = frames.Decoder()
+        self._outbox = Outbox()
+        self._spawners = {}
+        self._uids_used = 0
+        self._meter = meter.find(self._infrastructure)
+        self._supervisor = Supervisor(self._meter, self._kill, self._outbox)
+        self._shop = Workshop(
+            Box(config["box"], change_uid=config["uids"] > 0),
+            self._supervisor,
+            self._next_uid,
+            python=lambda: self._spawner("python"),
+            examiner=lambda: self._spawner("examiner"),
+            launcher=lambda: self._spawner("launcher"),
+        )
+        for name in ("python", "examiner") if config["python"] else ("launcher",):
+            self._spawner(name)
+
+    def serve(self):
+        """Do works until the host hangs up. Raises FrameError when it speaks nonsense."""
+        self._outbox.put(
+            {
+                "op": "ready",
+                "meter": self._meter.name,
+                "memory_bytes": self._meter.memory_bytes(),
+                "python": platform.python_version(),
+            }
+        )
+        while True:
+            header, blobs = self._receive()
+            self._work(header, blobs)
+
+    def fault(self, why):
+        """Tell the host that this sandbox is of no more use."""
+        self._outbox.put({"op": "fault", "why": why})
+        self._outbox.flush()
+
+    def _receive(self):
+        while (frame := self._decoder.next()) is None:
+            self._outbox.flush()
+            data = os.read(0, _READ_BYTES)
+            if not data:
+                raise HostGone
+            self._decoder.feed(data)
+        return frame
+
+    def _work(self, header, blobs):
+        cases = header["cases"]
+        program = Program(self._shop, header, blobs[0])
+        run = program.compile()
+        if run is not None:
+            self._tell(header, [run], last=True)
+        else:
+            runs = []
+            for case, blob in zip(cases, blobs[1:], strict=True):
+                run = program.test(case, [blob])
+                runs.append(run)
+                last = len(runs) == len(cases) or run["end"] == "compile_error"
+                if header["step"]:
+                    self._tell(header, [run], last)
+                    if last or not self._receive_go():
+                        break
+                elif last:
+                    break
+            if not header["step"]:
+                self._tell(header, runs, last=True)
+        program.close()
+
+    def _receive_go(self):
+        header, _ = self._receive()
+        return header["on"]
+
+    def _tell(self, header, runs, last):
+        blobs = []
+        for run in runs:
+            full = {name: blob for name, blob in run.pop("blobs").items() if blob}
+            run["b"] = "".join(full)
+            blobs.extend(full.values())
+        self._outbox.put({"op": "runs", "id": header["id"], "runs": runs, "last": last}, blobs)
+
+    def _next_uid(self):
+        count = self._config["uids"]
+        if not count:
+            return None
+        self._uids_used += 1
+        return self._config["uid_base"] + self._uids_used % count
+
+    def _spawner(self, name):
+        if name not in self._spawners:
+            python = self._config["python"] or sys.executable
+            here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+            warm = name != "launcher"
+            self._spawners[name] = Spawner(
+                python,
+                here,
+                _ENVIRONMENT,
+                preload=self._config["preload"] if name == "python" else (),
+                site=self._config["site"] if warm else (),
+                warm=warm,
+            )
+        return self._spawners[name]
+
+    def _infrastructure(self):
+        return {os.getpid(), *(spawner.pid for spawner in self._spawners.values())}
+
+    def _kill(self, uids):
+        """End every process of these uids; their zygotes will say that they are gone."""
+        if not self._config["uids"]:
+            ours = self._infrastructure()
+            for name in os.listdir("/proc"):
+                if name.isdigit() and int(name) not in ours:
+                    _signal(int(name))
+            return
+        for uid in uids:
+            # kill(-1) reaches all that this uid may signal at one instant, forks included.
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    os.setresgid(uid, uid, uid)
+                    os.setresuid(uid, uid, uid)
+                    _signal(-1)
+                finally:
+                    os._exit(0)
+            os.waitpid(pid, 0)
+
+
+def _signal(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # gone already, which is what was wanted
+
+
+# All that a program finds in its environment. One thread for each numeric library: a test's
+# CPU time is the sum over threads, and more threads than cores only burn it.
+_ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def main():
+    """Serve on stdin and stdout with the configuration in the first argument."""
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, hard))
+    agent = Agent(json.loads(sys.argv[1]))
+    try:
+        agent.serve()
+    except HostGone:
+        pass
+    except (Unclean, Stuck, SpawnerDied, frames.FrameError) as error:
+        agent.fault(f"{type(error).__name__}: {error}")
+        sys.exit(1)

@@ -1,0 +1,229 @@
+"""One program: laid out, compiled where its language is, tested, and forgotten.
+
+A run's evidence is a header and three blobs (stdout, stderr, answer); what it is worth is
+decided on the host.
+"""
+
+import collections
+import hashlib
+import os
+import signal
+import socket
+
+from . import box as boxes
+from . import script
+from .supervise import Launch, Limits, Sink
+
+_MIB = 1024 * 1024
+
+# Compilers need more than programs: templates and optimisers; isolate-based judges use 10 s.
+_COMPILE_LIMITS = Limits(20.0, 60.0, 1024 * _MIB, 64 * 1024, 64)
+_MAX_BINARY_BYTES = 64 * _MIB
+_MAX_COMPILED_TESTS = 256
+
+_CAUSES = {
+    "memory": "memory_limit",
+    "output": "output_limit",
+    "cpu": "cpu_limit",
+    "wall": "wall_limit",
+}
+
+
+class Workshop:
+    """What programs are run with; lives as long as the agent."""
+
+    def __init__(self, box, supervisor, uids, python, examiner, launcher):
+        """`uids()` gives an unused uid, or None. `python`, `examiner` and `launcher` give the
+        zygotes: of programs, of examiners, and a bare one that executes binaries."""
+        self.box = box
+        self.supervisor = supervisor
+        self.uids = uids
+        self.python = python
+        self.examiner = examiner
+        self.launcher = launcher
+        self.prepared = collections.OrderedDict()  # test code by digest, ready to run
+
+
+class Program:
+    def __init__(self, workshop, header, source):
+        """`header` keys: file, compile, run, limits. Lays the program out in the box."""
+        self._shop = workshop
+        self._box = workshop.box
+        self._compile = header["compile"]
+        self._run = header["run"]
+        self._limits = Limits(**header["limits"])
+        self._keep = len(header["cases"]) > 1
+        self._code = None
+        self._uid = workshop.uids()
+        self._path = self._box.open(self._uid, header["file"], source)
+
+    def close(self):
+        """Forget everything of it. Raises Unclean."""
+        self._box.close(self._uid)
+
+    def compile(self):
+        """None when it compiled or nothing had to be; else the evidence that it does not."""
+        if not self._compile:
+            return None
+        names = {"source": self._path, "output": "program"}
+        argv = [part.format_map(names) for part in self._compile]
+        launch, sinks = self._launch(self._shop.launcher(), _COMPILE_LIMITS, "exec", argv=argv)
+        run = self._finish([launch], sinks, _COMPILE_LIMITS)
+        if run["code"] == 0 and run["end"] == "exited":
+            try:
+                binary = self._box.collect(self._uid, "program", _MAX_BINARY_BYTES)
+            except FileNotFoundError:
+                run["blobs"]["e"] += b"\nproctor: the compiler made no program"
+            except boxes.TooLarge as error:
+                run["blobs"]["e"] += f"\nproctor: the program is too large: {error}".encode()
+            else:
+                self._path = self._box.place("program", binary, 0o555)
+                self._box.wipe(self._uid)
+                return None
+        elif run["end"] != "exited":
+            run["blobs"]["e"] += f"\nproctor: the compiler was stopped: {run['end']}".encode()
+        self._box.wipe(self._uid)
+        run["end"] = "compile_error"
+        return run
+
+    def test(self, case, blobs):
+        """Run one case; returns its evidence, its box wiped. Raises Unclean."""
+        run = getattr(self, "_" + case["kind"])(case, blobs)
+        self._box.wipe(self._uid)
+        return run
+
+    def _stdin(self, _case, blobs):
+        stdin = self._box.input(blobs[0])
+        if self._compile:
+            argv = [part.format(output=self._path) for part in self._run]
+            launch, sinks = self._launch(
+                self._shop.launcher(), self._limits, "exec", stdin=stdin, argv=argv
+            )
+            run = self._finish([launch], sinks)
+            # The sandbox has room for a compiler, so its cgroup may be too wide for this program.
+            if run["mem"] > self._limits.memory_bytes:
+                run["end"] = _CAUSES["memory"]
+            return run
+        launch, sinks = self._launch_python("script", stdin=stdin)
+        return self._finish([launch], sinks)
+
+    def _call(self, _case, blobs):
+        reply, answer = self._pipe()
+        launch, sinks = self._launch_python("call", extra=[self._box.input(blobs[0]), answer])
+        sinks.append(Sink(reply))
+        run = self._finish([launch], sinks)
+        run["blobs"]["a"] = bytes(sinks[-1].data[: self._limits.output_bytes])
+        return run
+
+    def _examine(self, case, blobs):
+        near, far = socket.socketpair()
+        digest = hashlib.sha256(blobs[0]).digest()
+        prepared = self._shop.prepared.get(digest)
+        candidate, sinks = self._launch_python("candidate", extra=[far.detach()])
+        told, tell = self._pipe()
+        sinks.append(Sink(told))
+        uid = self._shop.uids()
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        spec = self._spec("examiner", self._limits, uid, cwd="/")
+        spec.update(prepared=prepared is not None, entry_point=case.get("entry_point"))
+        test = self._box.input(prepared or blobs[0])
+        fds = [null, os.dup(null), os.dup(null), tell, near.detach(), test]
+        examiner = Launch(self._shop.examiner(), spec, fds)
+        run = self._finish([candidate, examiner], sinks)
+        run["assertions"], prepared = _assertions(bytes(sinks[-1].data))
+        if prepared is not None:
+            self._shop.prepared[digest] = prepared
+            if len(self._shop.prepared) > _MAX_COMPILED_TESTS:
+                self._shop.prepared.popitem(last=False)
+        return run
+
+    def _launch_python(self, mode, stdin=None, extra=()):
+        """A launch of the zygote, with the status pipe, and the code once it is known."""
+        status, tell = self._pipe()
+        fds = [tell]
+        if self._code is not None:
+            fds.append(self._box.input(self._code))
+        launch, sinks = self._launch(
+            self._shop.python(), self._limits, mode, stdin, [*fds, *extra], path=self._path
+        )
+        launch.spec.update(compiled=self._code is not None, keep=self._keep)
+        return launch, [*sinks, Sink(status)]
+
+    def _launch(self, spawner, limits, mode, stdin=None, extra=(), **more):
+        if stdin is None:
+            stdin = self._box.input(b"")
+        out, stdout = self._pipe()
+        err, stderr = self._pipe()
+        spec = {**self._spec(mode, limits, self._uid, self._box.work), **more}
+        return Launch(spawner, spec, [stdin, stdout, stderr, *extra]), [Sink(out), Sink(err)]
+
+    def _spec(self, mode, limits, uid, cwd):
+        return {
+            "mode": mode,
+            "uid": uid,
+            "cwd": cwd,
+            "cpu_s": limits.rlimit_cpu_s,
+            "processes": limits.processes,
+            # Where a cgroup holds memory, address space is free; else this is the backstop.
+            "data_bytes": 4 * limits.memory_bytes if self._shop.supervisor.meter.watches else None,
+        }
+
+    def _pipe(self):
+        """A pipe that the program may open again by name (/dev/stdout): its own."""
+        with self._box.acting_as(self._uid):
+            return os.pipe()
+
+    def _finish(self, launches, sinks, limits=None):
+        limits = limits or self._limits
+        try:
+            cause, wall_s = self._shop.supervisor.run(launches, sinks, limits)
+        finally:
+            for sink in sinks:
+                os.close(sink.fd)
+        run = _evidence(launches[0].result, cause, wall_s, limits, sinks)
+        if len(sinks) > 2:
+            told = bytes(sinks[2].data)
+            if told.startswith(script.REFUSED):
+                run["end"] = "compile_error"
+            elif told.startswith(script.COMPILED):
+                self._code = told[1:]
+        return run
+
+
+def _evidence(result, cause, wall_s, limits, sinks):
+    """What the host gets to know of a test."""
+    status = result["status"]
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    if cause is None and (number == signal.SIGXCPU or result["cpu_s"] > limits.cpu_cap_s):
+        cause = "cpu"
+    room = limits.output_bytes
+    stdout = bytes(sinks[0].data[:room])
+    return {
+        "end": _CAUSES[cause] if cause else "exited" if number is None else "signaled",
+        "code": os.WEXITSTATUS(status) if number is None else None,
+        "signal": number,
+        "cpu": result["cpu_s"],
+        "wall": wall_s,
+        "mem": result["peak_bytes"],
+        "blobs": {"o": stdout, "e": bytes(sinks[1].data[: room - len(stdout)])},
+    }
+
+
+def _assertions(told):
+    """What an examiner told, and its compiled test code where that came with it."""
+    prepared = None
+    if told.startswith(b"M "):
+        head, _, rest = told.partition(b"\n")
+        size = int(head[2:])
+        prepared, told = rest[:size], rest[size:]
+    lines = [line.split(" ", 2) for line in told.decode(errors="replace").splitlines()]
+    total = next((int(line[1]) for line in lines if line[0] == "T"), 0)
+    held = {int(line[1]) for line in lines if line[0] == "H"}
+    failures = {int(line[1]): line[2] for line in lines if line[0] == "F"}
+    if lines and lines[-1][0] == "D":
+        passed, broken = total - len(failures), None
+    else:
+        # What was not reached has failed, and so has reaching the end.
+        broken = lines[-1][1] if lines and lines[-1][0] == "B" else "stopped"
+        passed = min(len(held - failures.keys()), max(total - 1, 0))
+    return {"total": total, "passed": passed, "failures": failures, "broken": broken}, prepared

@@ -1,0 +1,209 @@
+"""One test from launch to certain death: its output drained, its limits enforced.
+
+Nothing here looks at what the program wrote. When `run` returns, no process of the test is
+alive, and only then is its output whole.
+"""
+
+import math
+import os
+import select
+import signal
+import time
+
+from .spawner import SpawnerDied
+
+# A program may use this much of its CPU limit before it is stopped, so that a result just
+# over the limit is measured, not cut off (limits.CPU_SLACK on the host).
+CPU_SLACK = 1.2
+
+_READ_BYTES = 256 * 1024
+_WATCH_S = 0.02  # how often memory is looked at where no cgroup limits it
+_GRACE_S = 0.1  # for a candidate to end by itself once its examiner has
+_DEATH_S = 20.0  # killed processes that are not dead by then never will be
+_CORES = os.cpu_count() or 1
+
+
+class Stuck(Exception):
+    """Raised when processes survive being killed."""
+
+
+class Sink:
+    """Collects what comes down a pipe."""
+
+    __slots__ = ("data", "fd")
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.data = bytearray()
+
+
+class Launch:
+    """One process of a test: which zygote starts it, as what, with which descriptors."""
+
+    __slots__ = ("fds", "result", "spawner", "spec")
+
+    def __init__(self, spawner, spec, fds):
+        self.spawner = spawner
+        self.spec = spec
+        self.fds = fds
+        self.result = None
+
+
+class Limits:
+    """A test's limits as they came from the host."""
+
+    __slots__ = ("cpu_cap_s", "cpu_s", "memory_bytes", "output_bytes", "processes", "wall_s")
+
+    def __init__(self, cpu_s, wall_s, memory_bytes, output_bytes, processes):
+        self.cpu_s = cpu_s
+        self.wall_s = wall_s
+        self.memory_bytes = memory_bytes
+        self.output_bytes = output_bytes
+        self.processes = processes
+        self.cpu_cap_s = cpu_s * CPU_SLACK
+
+    @property
+    def rlimit_cpu_s(self):
+        """Whole seconds, above the cap: it only bites where the agent was too slow."""
+        return math.ceil(self.cpu_cap_s) + 1
+
+
+class Supervisor:
+    """Runs tests one after another."""
+
+    def __init__(self, meter, kill, outbox):
+        """`kill(uids)` ends every process of these uids; `outbox` is flushed meanwhile."""
+        self.meter = meter
+        self.kill = kill
+        self.outbox = outbox
+
+    def run(self, launches, sinks, limits):
+        """Run a test. Its first launch is the program; a second one is its examiner.
+
+        `sinks` are drained to their ends; the first two count against the output limit.
+        Returns (cause, wall_s): what stopped it, of "cpu", "wall", "memory" and "output", or
+        None when it ended by itself. Each launch's `result` says how its process ended.
+        Raises SpawnerDied and Stuck.
+        """
+        kills = self.meter.oom_kills()
+        test = _Test(self, launches, sinks, limits)
+        try:
+            test.run()
+            cause = test.cause
+        except SpawnerDied:
+            # The kernel may take the zygote for the program's hunger; its counter is the
+            # evidence that this was the program's doing and no failure of ours.
+            if self.meter.oom_kills() == kills:
+                raise
+            self._recover(launches)
+        wall_s = time.monotonic() - test.started
+        for sink in sinks:
+            while data := os.read(sink.fd, _READ_BYTES):
+                sink.data += data
+        if self.meter.oom_kills() > kills:
+            cause = "memory"
+        return cause, wall_s
+
+    def _recover(self, launches):
+        """Start zygotes again after the kernel has ended one; its orphans came to us."""
+        self.kill([launch.spec["uid"] for launch in launches])
+        for launch in launches:
+            launch.spawner.start()
+            launch.result = {"status": signal.SIGKILL, "cpu_s": 0.0, "peak_bytes": 0}
+
+
+class _Test:
+    """The state of one test while it runs."""
+
+    def __init__(self, supervisor, launches, sinks, limits):
+        self._supervisor = supervisor
+        self._meter = supervisor.meter
+        self._limits = limits
+        self._uids = [launch.spec["uid"] for launch in launches]
+        self._sinks = {sink.fd: sink for sink in sinks}
+        self._counted = sinks[:2]
+        self._examiner = launches[-1] if len(launches) > 1 else None
+        self._examined = False
+        self._killed = False
+        self.cause = None
+        self._poll = select.poll()
+        for fd in self._sinks:
+            self._poll.register(fd, select.POLLIN)
+        self._running = {}
+        self._cpu_base_s = self._meter.cpu_s()
+        self.started = time.monotonic()
+        self._deadline = self.started + limits.wall_s
+        self._look = self.started + self._until_look(0.0)
+        for launch in launches:
+            launch.spawner.launch(launch.spec, launch.fds)
+            for fd in launch.fds:
+                os.close(fd)
+            self._running[launch.spawner.fd] = launch
+            self._poll.register(launch.spawner.fd, select.POLLIN)
+
+    def run(self):
+        outbox = self._supervisor.outbox
+        while self._running:
+            wake = min(self._deadline, self._look, outbox.due)
+            timeout_ms = max(0.0, (wake - time.monotonic()) * 1000 + 0.5)
+            for fd, _event in self._poll.poll(timeout_ms):
+                if fd in self._sinks:
+                    self._on_output(self._sinks[fd])
+                else:
+                    self._on_news(self._running[fd])
+            now = time.monotonic()
+            if now >= outbox.due:
+                outbox.flush()
+            if now >= self._deadline:
+                self._on_deadline()
+            elif now >= self._look:
+                self._on_look(now)
+
+    def _on_output(self, sink):
+        data = os.read(sink.fd, _READ_BYTES)
+        if not data:
+            self._poll.unregister(sink.fd)
+            del self._sinks[sink.fd]
+            return
+        sink.data += data
+        if sum(len(counted.data) for counted in self._counted) > self._limits.output_bytes:
+            self._stop("output")
+
+    def _on_news(self, launch):
+        news = launch.spawner.news()
+        if "left" in news:
+            self._supervisor.kill([launch.spec["uid"]])
+            return
+        launch.result = news
+        self._poll.unregister(launch.spawner.fd)
+        del self._running[launch.spawner.fd]
+        if launch is self._examiner and not self._killed:
+            # It has heard enough. Its candidate hears the end of the line, and ends or not.
+            self._examined = True
+            self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
+
+    def _on_deadline(self):
+        if self._killed:
+            raise Stuck("killed processes are still alive")
+        self._stop(None if self._examined else "wall")
+
+    def _on_look(self, now):
+        used_s = self._meter.cpu_s() - self._cpu_base_s
+        if self._meter.watches and self._meter.memory_bytes() > self._limits.memory_bytes:
+            self._stop("memory")
+        elif used_s >= self._limits.cpu_cap_s:
+            self._stop("cpu")
+        else:
+            self._look = now + self._until_look(used_s)
+
+    def _until_look(self, used_s):
+        """Seconds until a limit may have been reached: all cores together can't be faster."""
+        wait_s = max(0.002, (self._limits.cpu_cap_s - used_s) / _CORES)
+        return min(wait_s, _WATCH_S) if self._meter.watches else wait_s
+
+    def _stop(self, cause):
+        if not self._killed:
+            self._killed = True
+            self.cause = cause
+            self._supervisor.kill(self._uids)
+            self._deadline = self._look = time.monotonic() + _DEATH_S

@@ -1,0 +1,281 @@
+"""The host's end of an agent: works in, reports out, over any backend's transport.
+
+Several works are sent ahead, so that the agent never waits for the next one. All that the
+agent says about a program is evidence; that the agent is there, and speaks in time, is
+judged from here.
+"""
+
+import dataclasses
+import select
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from proctor_sandbox.agent import frames, values
+from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
+from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.limits import MIB
+from proctor_sandbox.programs import (
+    Answer,
+    Assertions,
+    CallCase,
+    Case,
+    End,
+    ExamineCase,
+    Report,
+    Run,
+    StdinCase,
+    Work,
+)
+from proctor_sandbox.seam import SandboxInfo
+from proctor_sandbox.transport import Transport
+
+# Enough that the agent always has a next program, few enough that little is run again
+# when a sandbox is lost.
+_AHEAD_WORKS = 8
+_AHEAD_BYTES = 1024 * 1024
+# Silence beyond a work's own limits: room for a machine that is busy, or slow to kill.
+_PATIENCE_S = 30.0
+_START_S = 60.0
+_COMPILE_WALL_S = 60.0
+# A compiler needs this much whatever its program may use.
+_COMPILE_MEMORY_BYTES = 1024 * MIB
+# On top of a program's own limit, for what the kernel charges to the sandbox besides it.
+_HEADROOM_BYTES = 16 * MIB
+
+
+class AgentSandbox:
+    """A `Sandbox` over a transport to an agent."""
+
+    def __init__(self, transport: Transport, info: SandboxInfo):
+        """Wait for the agent to be ready; it knows best who meters its memory.
+
+        Raises SandboxLost if it does not come up.
+        """
+        self._transport = transport
+        self._decoder = frames.Decoder()
+        self._outgoing: deque[memoryview] = deque()
+        self._poll = select.poll()
+        self._programs_run = 0
+        self._serial = 0
+        self._abandoned = False
+        hello, _ = self._receive(time.monotonic() + _START_S)
+        self._base_memory_bytes = int(hello["memory_bytes"])
+        self.info = dataclasses.replace(info, memory_meter=str(hello["meter"]))
+
+    @property
+    def programs_run(self) -> int:
+        return self._programs_run
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def execute(self, works: Iterable[Work]) -> Iterator[Report]:
+        """See `Sandbox.execute`."""
+        if self._abandoned:
+            raise SandboxLost("an earlier run was not read to its end")
+        self._abandoned = True
+        source = iter(works)
+        ahead: deque[_Sent] = deque()
+        waiting: _Sent | None = None
+        more = True
+        while True:
+            while more and len(ahead) < _AHEAD_WORKS and self._queued() < _AHEAD_BYTES:
+                if waiting is None:
+                    work = next(source, None)
+                    if work is None:
+                        more = False
+                        break
+                    waiting = self._prepare(work)
+                if ahead and (waiting.apart(ahead[-1])):
+                    break
+                self._transport.memory_limit(waiting.memory_bytes + self._base_memory_bytes)
+                self._outgoing.append(memoryview(waiting.frame))
+                waiting.frame = b""
+                ahead.append(waiting)
+                waiting = None
+            if not ahead:
+                break
+            yield self._collect(ahead[0])
+            ahead.popleft()
+            self._programs_run += 1
+        self._abandoned = False
+
+    def _prepare(self, work: Work) -> "_Sent":
+        language = LANGUAGES.get(work.program.language)
+        if language is None or language.image != self.info.image:
+            raise LanguageUnavailable(
+                f"{work.program.language} does not run in a {self.info.image} sandbox"
+            )
+        self._serial += 1
+        return _Sent(work, self._serial, compiled=bool(language.compile))
+
+    def _collect(self, sent: "_Sent") -> Report:
+        """Read frames until this work is reported; answer what it asks."""
+        runs: list[Run] = []
+        while True:
+            header, blobs = self._receive(time.monotonic() + sent.patience_s)
+            if header["op"] != "runs" or header["id"] != sent.id:
+                raise SandboxLost(f"the agent spoke out of turn: {header['op']}")
+            rest = iter(blobs)
+            runs.extend(_run(run, rest, sent.work.cases) for run in header["runs"])
+            if header["last"]:
+                return Report(sent.work, runs)
+            until = sent.work.until
+            stop = until is not None and until(len(runs) - 1, runs[-1])
+            go = frames.pack({"op": "go", "id": sent.id, "on": not stop})
+            self._outgoing.append(memoryview(go))
+            if stop:
+                return Report(sent.work, runs)
+
+    def _queued(self) -> int:
+        return sum(len(data) for data in self._outgoing)
+
+    def _receive(self, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
+        """The agent's next frame; meanwhile what waits for it is written."""
+        try:
+            while (frame := self._decoder.next()) is None:
+                self._exchange(deadline)
+        except frames.FrameError as error:
+            raise SandboxLost(f"the agent broke the protocol: {error}") from None
+        header: dict[str, Any]
+        header, blobs = frame
+        if header.get("op") == "fault":
+            raise SandboxLost(f"the agent gave up: {header.get('why')}")
+        return header, blobs
+
+    def _exchange(self, deadline: float) -> None:
+        transport = self._transport
+        while self._outgoing:
+            taken = transport.write(self._outgoing[0])
+            if not taken:
+                break
+            rest = self._outgoing[0][taken:]
+            if rest:
+                self._outgoing[0] = rest
+            else:
+                self._outgoing.popleft()
+        data = transport.read()
+        if data:
+            self._decoder.feed(data)
+            return
+        if data is not None:
+            raise SandboxLost(f"the agent has ended: {transport.autopsy()}")
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise SandboxLost("the agent has fallen silent")
+        poll = select.poll()
+        poll.register(transport.read_fd, select.POLLIN)
+        if self._outgoing:
+            both = transport.write_fd == transport.read_fd
+            poll.register(transport.write_fd, select.POLLOUT | (select.POLLIN if both else 0))
+        poll.poll(left_s * 1000)
+
+
+class _Sent:
+    """A work on its way: its frame, and what it needs of the sandbox."""
+
+    def __init__(self, work: Work, number: int, compiled: bool):
+        self.work = work
+        self.id = number
+        limits = work.limits
+        self.memory_bytes = _HEADROOM_BYTES + (
+            max(limits.memory_bytes, _COMPILE_MEMORY_BYTES) if compiled else limits.memory_bytes
+        )
+        longest_s = max(limits.wall_time_s, _COMPILE_WALL_S if compiled else 0.0)
+        # Without steps all runs come in one report, after the last of them.
+        turns = 1 if work.until else max(1, len(work.cases))
+        self.patience_s = longest_s * turns + _PATIENCE_S
+        language = LANGUAGES[work.program.language]
+        cases, blobs = _encoded(work.cases)
+        self.frame = frames.pack(
+            {
+                "op": "work",
+                "id": number,
+                "file": language.file,
+                "compile": language.compile,
+                "run": language.run,
+                "limits": {
+                    "cpu_s": limits.cpu_time_s,
+                    "wall_s": limits.wall_time_s,
+                    "memory_bytes": limits.memory_bytes,
+                    "output_bytes": limits.output_bytes,
+                    "processes": limits.processes,
+                },
+                "cases": cases,
+                "step": work.until is not None,
+            },
+            [work.program.source.encode("utf-8", "surrogatepass"), *blobs],
+        )
+
+    def apart(self, before: "_Sent") -> bool:
+        """Whether it must not be sent before the other is done: the memory limit is the whole
+        sandbox's, and a work with steps owns the line until its last one."""
+        return self.memory_bytes != before.memory_bytes or before.work.until is not None
+
+
+def _encoded(cases: Iterable[Case]) -> tuple[list[dict[str, Any]], list[bytes]]:
+    headers: list[dict[str, Any]] = []
+    blobs: list[bytes] = []
+    for case in cases:
+        match case:
+            case StdinCase(stdin):
+                headers.append({"kind": "stdin"})
+                blobs.append(stdin)
+            case CallCase(function, args, kwargs):
+                headers.append({"kind": "call"})
+                blobs.append(values.dumps(("call", function, list(args), kwargs)))
+            case ExamineCase(code, entry_point):
+                headers.append({"kind": "examine", "entry_point": entry_point})
+                blobs.append(code.encode("utf-8", "surrogatepass"))
+    return headers, blobs
+
+
+def _run(header: dict[str, Any], blobs: Iterator[bytes], cases: Iterable[Case]) -> Run:
+    parts = {name: next(blobs) for name in header["b"]}
+    told = header.get("assertions")
+    return Run(
+        end=End(header["end"]),
+        exit_code=header["code"],
+        signal=header["signal"],
+        cpu_time_s=header["cpu"],
+        wall_time_s=header["wall"],
+        memory_bytes=header["mem"],
+        stdout=parts.get("o", b""),
+        stderr=parts.get("e", b""),
+        answer=_answer(parts["a"]) if "a" in parts else None,
+        assertions=None
+        if told is None
+        else Assertions(
+            total=told["total"],
+            passed=told["passed"],
+            failures={int(ordinal): why for ordinal, why in told["failures"].items()},
+            broken=told["broken"],
+        ),
+    )
+
+
+class _NotPlain:
+    """Stands for what stayed in the sandbox; equal to nothing but itself."""
+
+
+def _answer(text: bytes) -> Answer | None:
+    """What a call's reply says; None when it is no reply, which is the program's doing."""
+    handles: list[_NotPlain] = []
+
+    def handle(_number: int, _type_name: str) -> _NotPlain:
+        handles.append(_NotPlain())
+        return handles[-1]
+
+    try:
+        kind, *rest = values.loads(text, handle)
+        if kind == "error":
+            return Answer(error=str(rest[0][0]))
+        if kind == "value" and len(rest) == 2:
+            return Answer(value=rest[0], plain=not handles)
+        if kind == "end":
+            return Answer(error="StopIteration")
+    except (values.BadValue, TypeError, ValueError, IndexError, KeyError):
+        pass  # not a reply: the program wrote to the pipe itself, and so gave no answer
+    return None
