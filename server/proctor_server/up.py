@@ -33,6 +33,11 @@ REDIS_GRACE_S = 10.0
 READY_WITHIN_S = 60.0
 
 
+def cores() -> int:
+    """How many cores this process may use, which is how many programs should run at a time."""
+    return len(os.sched_getaffinity(0))
+
+
 class StackError(Exception):
     """Raised when the embedded stack cannot be started; says what to do."""
 
@@ -47,7 +52,7 @@ class StackOptions:
     state_dir: Path
     host: str = "127.0.0.1"
     port: int = 8077
-    workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    workers: int = field(default_factory=cores)
     sandbox: SandboxKind = "auto"
     runtime: str | None = None
     redis_url: str | None = None
@@ -252,15 +257,14 @@ def up(
     other PROCTOR_ setting applies to the tree's processes.
     """
     settings = Settings()
-    chosen = {"workers": workers} if workers is not None else {}
     options = StackOptions(
         state_dir=state_dir,
         host=host or settings.host,
         port=port or settings.port,
+        workers=workers or (settings.workers if "PROCTOR_WORKERS" in os.environ else cores()),
         sandbox=sandbox or settings.sandbox,
         runtime=os.environ.get("PROCTOR_RUNTIME"),
         redis_url=os.environ.get("PROCTOR_REDIS_URL"),
-        **chosen,
     )
 
     def say(line: str) -> None:
