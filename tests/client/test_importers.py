@@ -51,6 +51,7 @@ def test_a_mbpp_record_becomes_a_test_per_assert_with_its_imports() -> None:
         "import math\nassert math.isclose(one(), 1)\n",
     ]
     assert [test.public for test in problem.tests] == [True, False]
+    assert problem.entry_point == "one"
     assert problem.reference is not None
     assert problem.reference.source == MBPP["code"]
 
@@ -100,3 +101,21 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, reason: str) -> None:
     path.write_text("{}\n" + line + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=rf"bad\.jsonl:2: .*{reason}"):
         list(read_records(path))
+
+
+@pytest.mark.parametrize(
+    ("code", "test", "entry_point"),
+    [
+        ("def sum(a):\n    return a\n", "assert sum(1) == 1", "sum"),
+        ("def helper():\n    pass\ndef f():\n    pass\n", "assert set(f()) == set()", "f"),
+        ("class Pair:\n    pass\n", "assert Pair()", "Pair"),
+        ("f = len\n", "assert f('') == 0", None),
+    ],
+)
+def test_the_mbpp_entry_point_is_what_its_test_calls(
+    code: str, test: str, entry_point: str | None
+) -> None:
+    (problem,) = mbpp([{**MBPP, "code": code, "test_list": [test]}])
+    (only,) = problem.tests
+    assert isinstance(only, AssertionTest)
+    assert problem.entry_point == only.entry_point == entry_point
