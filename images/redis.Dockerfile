@@ -1,0 +1,17 @@
+# Redis with what a queue of promises needs: every answered write is on disk within a second,
+# and a full memory refuses new work instead of forgetting old.
+ARG BASE=debian:bookworm-slim
+FROM ${BASE}
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends redis-server redis-tools \
+ && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
+ && mkdir -p /data && chown redis:redis /data
+USER redis
+WORKDIR /data
+VOLUME /data
+EXPOSE 6379
+HEALTHCHECK --interval=5s --timeout=3s CMD ["redis-cli", "ping"]
+# Only the compose network reaches it, so protected mode is off; it is published nowhere.
+CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data", \
+     "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", \
+     "--maxmemory-policy", "noeviction"]

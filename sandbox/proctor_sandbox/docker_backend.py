@@ -1,0 +1,331 @@
+"""Sandboxes that are Docker containers. No exception of the docker package leaves this module."""
+
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests.exceptions import RequestException
+
+from proctor_sandbox.channel import AgentSandbox
+from proctor_sandbox.docker_stream import Demultiplexer
+from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
+from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.launch import PRELOAD, UIDS, AgentConfig, Ceiling, agent_hash, uid_base
+from proctor_sandbox.owner import Owner
+from proctor_sandbox.seam import Sandbox, SandboxInfo
+
+OWNER_LABEL = "proctor.owner"
+IMAGE_LABEL = "proctor.image"
+AGENT_LABEL = "proctor.agent"
+
+SECCOMP_PROFILE = Path(__file__).parent / "seccomp.json"
+
+_READ_BYTES = 256 * 1024
+# An engine call that takes longer has hung: container starts are below 2 s on a busy machine.
+_ENGINE_TIMEOUT_S = 60
+# A container that stopped this long ago is waited for by nobody, whoever its owner was.
+_ABANDONED_AFTER_S = 60.0
+# Runtimes with a kernel of their own do not show the container its memory cgroup.
+_OWN_KERNEL = ("runsc", "kata")
+
+
+@dataclass(frozen=True, slots=True)
+class DockerOptions:
+    """How containers are started. `runtime` None is the engine's default."""
+
+    images: Mapping[str, str] = field(
+        default_factory=lambda: {"python": "proctor-python", "native": "proctor-native"}
+    )
+    runtime: str | None = None
+    ceiling: Ceiling = field(default_factory=Ceiling)
+
+
+class DockerBackend:
+    """Starts containers on the engine that the environment names (DOCKER_HOST, ...)."""
+
+    name = "docker"
+
+    def __init__(self, options: DockerOptions | None = None) -> None:
+        """Raises SandboxUnavailable when no engine answers."""
+        self._options = options or DockerOptions()
+        self._owner = str(Owner.current())
+        self._seccomp = SECCOMP_PROFILE.read_text()
+        with _engine_faults("reach the Docker engine"):
+            self._api = docker.APIClient(version="auto", timeout=_ENGINE_TIMEOUT_S)
+            engine = self._api.info()
+        self._runtime = self._options.runtime or str(engine.get("DefaultRuntime", "runc"))
+        self._cpus = min(self._options.ceiling.cpus, float(engine["NCPU"]))
+        self._meter = f"cgroup{engine.get('CgroupVersion', '1')}"
+        if self._runtime.startswith(_OWN_KERNEL):
+            self._meter = "watch"
+        security = " ".join(engine.get("SecurityOptions") or ())
+        # With a user namespace the container has 65536 uids, and each namespace counts apart.
+        self._uids_below = 60_000 if "userns" in security or "rootless" in security else 2**30
+
+    def languages(self) -> dict[str, str]:
+        """Every language whose image family has an image configured."""
+        return {
+            name: language.image
+            for name, language in LANGUAGES.items()
+            if language.image in self._options.images
+        }
+
+    def start(self, image: str) -> Sandbox:
+        """Start a container of an image family. Raises SandboxUnavailable."""
+        reference = self._checked_image(image)
+        name = f"proctor-{image}-{secrets.token_hex(6)}"
+        with _engine_faults(f"start a container of {reference}"):
+            container = self._create(name, image, reference)
+            try:
+                stream = self._api.attach_socket(
+                    container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+                )
+                self._api.start(container)
+            except (DockerException, RequestException):
+                self._api.remove_container(container, force=True, v=True)
+                raise
+        transport = ContainerTransport(
+            self._api, container, stream, self._options.ceiling.memory_bytes
+        )
+        info = SandboxInfo("docker", image, name, self._runtime, self._meter)
+        try:
+            return AgentSandbox(transport, info)
+        except SandboxLost as error:
+            transport.close()
+            raise SandboxUnavailable(f"the agent in {name} did not come up: {error}") from error
+
+    def reap(self) -> int:
+        """Remove containers of owners that are gone; returns how many were removed."""
+        removed = 0
+        with _engine_faults("list containers"):
+            listed = self._api.containers(all=True, filters={"label": OWNER_LABEL})
+            for entry in listed:
+                if self._is_abandoned(entry):
+                    with contextlib.suppress(NotFound):
+                        self._api.remove_container(entry["Id"], force=True, v=True)
+                        removed += 1
+        return removed
+
+    def _is_abandoned(self, entry: Mapping[str, Any]) -> bool:
+        owner = Owner.parse(entry["Labels"][OWNER_LABEL])
+        gone = owner.is_gone() if owner is not None else None
+        if gone is not None:
+            return gone
+        # The owner ran elsewhere: in a container since replaced, say. Its containers stop by
+        # themselves when their stdin closes, so a running one has a living owner.
+        if entry["State"] == "running":
+            return False
+        try:
+            state = self._api.inspect_container(entry["Id"])
+        except NotFound:
+            return False
+        stopped = state["State"]["FinishedAt"]
+        if stopped.startswith("0001-"):  # never started
+            stopped = state["Created"]
+        when = datetime.fromisoformat(stopped[:19]).replace(tzinfo=UTC)
+        return time.time() - when.timestamp() > _ABANDONED_AFTER_S
+
+    def _checked_image(self, image: str) -> str:
+        reference = self._options.images.get(image)
+        if reference is None:
+            raise SandboxUnavailable(f"no Docker image is configured for {image} programs")
+        with _engine_faults(f"inspect the image {reference}"):
+            try:
+                labels = self._api.inspect_image(reference)["Config"]["Labels"] or {}
+            except ImageNotFound:
+                raise SandboxUnavailable(
+                    f"the Docker image {reference} does not exist; make it with: make images"
+                ) from None
+        if labels.get(AGENT_LABEL) != agent_hash():
+            raise SandboxUnavailable(
+                f"the Docker image {reference} holds another version of the agent; "
+                "make it again with: make images"
+            )
+        return reference
+
+    def _create(self, name: str, image: str, reference: str) -> str:
+        ceiling = self._options.ceiling
+        config = AgentConfig(
+            uid_base=uid_base(self._uids_below),
+            uids=UIDS,
+            python="/usr/bin/python3" if image == "python" else None,
+            site=["/opt/site"] if image == "python" else [],
+            preload=list(PRELOAD) if image == "python" else [],
+        )
+        host_config = self._api.create_host_config(
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            cap_add=["SETUID", "SETGID", "KILL"],
+            security_opt=["no-new-privileges:true", f"seccomp={self._seccomp}"],
+            pids_limit=ceiling.processes,
+            mem_limit=ceiling.memory_bytes,
+            memswap_limit=ceiling.memory_bytes,
+            nano_cpus=int(self._cpus * 1e9),
+            tmpfs=_tmpfs(ceiling),
+            # "none": /dev/shm is ours to mount, with a bound on its inodes too.
+            ipc_mode="none",
+            cgroupns="private",
+            ulimits=[
+                docker.types.Ulimit(name="core", soft=0, hard=0),
+                docker.types.Ulimit(name="nofile", soft=1024, hard=4096),
+            ],
+            # Container logs are unbounded, and hold what programs print.
+            log_config=docker.types.LogConfig(type="none"),
+            # When the whole machine runs out of memory, a sandbox goes before a service.
+            oom_score_adj=500,
+            runtime=self._options.runtime,
+        )
+        created = self._api.create_container(
+            reference,
+            config.argv("/usr/bin/python3"),
+            name=name,
+            hostname="sandbox",
+            user="0",
+            stdin_open=True,
+            tty=False,
+            environment={},
+            working_dir="/",
+            labels={OWNER_LABEL: self._owner, IMAGE_LABEL: image},
+            host_config=host_config,
+        )
+        return str(created["Id"])
+
+
+class ContainerTransport:
+    """The attach stream of one container."""
+
+    def __init__(
+        self, api: docker.APIClient, container: str, stream: Any, memory_bytes: int
+    ) -> None:
+        self._api = api
+        self._container = container
+        # docker gives an io wrapper whose socket is the connection; it must stay referenced.
+        self._stream = stream
+        self._socket: socket.socket = getattr(stream, "_sock", stream)
+        self._socket.setblocking(False)
+        self._demultiplexer = Demultiplexer()
+        self._memory_bytes = memory_bytes
+        self._closed = False
+
+    @property
+    def read_fd(self) -> int:
+        return self._socket.fileno()
+
+    @property
+    def write_fd(self) -> int:
+        return self._socket.fileno()
+
+    def read(self) -> bytes | None:
+        """Bytes of the agent's stdout; None when there are none yet, b"" when it has ended."""
+        while True:
+            try:
+                data = self._socket.recv(_READ_BYTES)
+            except BlockingIOError:
+                return None
+            except OSError:
+                return b""
+            if not data:
+                return b""
+            stdout = self._demultiplexer.feed(data)
+            if stdout:
+                return stdout
+
+    def write(self, data: memoryview) -> int:
+        """Bytes taken, 0 for not now. Raises SandboxLost when the stream is closed."""
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise SandboxLost(f"the container's stdin is closed: {self.autopsy()}") from error
+
+    def memory_limit(self, memory_bytes: int) -> None:
+        """Set the container's memory limit, swap included. Raises SandboxLost."""
+        if memory_bytes == self._memory_bytes:
+            return
+        try:
+            self._api.update_container(
+                self._container, mem_limit=memory_bytes, memswap_limit=memory_bytes
+            )
+        except (DockerException, RequestException) as error:
+            raise SandboxLost(f"cannot set the memory limit: {_words(error)}") from error
+        self._memory_bytes = memory_bytes
+
+    def autopsy(self) -> str:
+        """What the engine knows of the container's end, and the end of the agent's stderr."""
+        if self._closed:
+            return "the sandbox was closed"
+        try:
+            # The stream ends a moment before the engine has taken note of the exit.
+            with contextlib.suppress(RequestException):
+                self._api.wait(self._container, timeout=2)
+            state = self._api.inspect_container(self._container)["State"]
+        except NotFound:
+            return "the container was removed by somebody else"
+        except (DockerException, RequestException) as error:
+            return f"the Docker engine does not answer: {_words(error)}"
+        if state["Running"]:
+            return "the connection ended while the container runs"
+        found = f"the container ended with exit code {state['ExitCode']}"
+        if state.get("OOMKilled"):
+            found += ", the kernel having killed in it for memory"
+        if state.get("Error"):
+            found += f", engine error: {state['Error']}"
+        stderr = self._demultiplexer.stderr.decode(errors="replace").strip()
+        return f"{found}; agent's stderr: {stderr}" if stderr else found
+
+    def close(self) -> None:
+        """Kill and remove the container. May be called twice.
+
+        An engine that does not answer keeps it until `reap`; its programs end with the stream.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._socket.close()
+        self._stream.close()
+        with contextlib.suppress(DockerException, RequestException):
+            self._api.remove_container(self._container, force=True, v=True)
+
+
+def _tmpfs(ceiling: Ceiling) -> dict[str, str]:
+    sizes = {
+        "/box": (ceiling.box_bytes, "mode=0755,exec"),
+        "/tmp": (ceiling.tmp_bytes, "mode=1777,exec"),  # noqa: S108 - inside the container
+        "/dev/shm": (ceiling.shm_bytes, "mode=1777,noexec"),  # noqa: S108 - the same
+        # POSIX message queues can be made as files here, whatever seccomp says to mq_open.
+        "/dev/mqueue": (4096, "ro,mode=0555,noexec"),
+    }
+    return {
+        path: f"size={size},nr_inodes={ceiling.inodes},nosuid,nodev,{options}"
+        for path, (size, options) in sizes.items()
+    }
+
+
+@contextlib.contextmanager
+def _engine_faults(doing: str) -> Iterator[None]:
+    """Turn what docker and requests raise into SandboxUnavailable with a remedy."""
+    try:
+        yield
+    except (APIError, NotFound) as error:
+        raise SandboxUnavailable(f"cannot {doing}: the engine says: {_words(error)}") from error
+    except (DockerException, RequestException) as error:
+        raise SandboxUnavailable(
+            f"cannot {doing}: {_words(error)}; is it running, and may this user use it? "
+            "(see: proctor doctor)"
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    """An error's own words, on one line."""
+    explanation = getattr(error, "explanation", None)
+    return " ".join(str(explanation or error).split())
