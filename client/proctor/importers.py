@@ -93,12 +93,8 @@ def read_records(path: Path) -> Iterator[Record]:
 
     Raises OSError for a file that can't be read, ValueError (with its line) for a bad one.
     """
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8")
-    )
-    with opened as lines:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
