@@ -153,9 +153,7 @@ def test_info_keeps_what_this_client_does_not_know(client: Any) -> None:
     assert client.info().model_extra["sandbox"] == "none"
 
 
-@pytest.mark.parametrize(
-    ("size", "zipped"), [(100, False), (5000, True)], ids=["small", "large"]
-)
+@pytest.mark.parametrize(("size", "zipped"), [(100, False), (5000, True)], ids=["small", "large"])
 def test_only_large_bodies_are_compressed(
     client: Any, server: FakeServer, size: int, zipped: bool
 ) -> None:
