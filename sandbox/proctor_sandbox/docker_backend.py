@@ -59,7 +59,9 @@ class DockerBackend:
         self._owner = str(Owner.current())
         self._seccomp = SECCOMP_PROFILE.read_text()
         with _engine_faults("reach the Docker engine"):
-            self._api = docker.APIClient(version="auto", timeout=_ENGINE_TIMEOUT_S)
+            self._api = docker.APIClient(
+                **docker.utils.kwargs_from_env(), version="auto", timeout=_ENGINE_TIMEOUT_S
+            )
             engine = self._api.info()
         self._runtime = self._options.runtime or str(engine.get("DefaultRuntime", "runc"))
         self._cpus = min(self._options.ceiling.cpus, float(engine["NCPU"]))
