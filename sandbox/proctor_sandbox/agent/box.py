@@ -47,7 +47,9 @@ class Box:
         os.umask(0o022)
         for path, mode in ((self.sources, 0o755), (self._parent, 0o711), (self._inputs, 0o700)):
             os.mkdir(path, mode)
-        self._sysv = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in _SYSV]
+        self._sysv = [
+            (os.open(path, os.O_RDONLY | os.O_CLOEXEC), remove) for path, remove in _SYSV.items()
+        ]
 
     @contextlib.contextmanager
     def acting_as(self, uid):
@@ -69,7 +71,7 @@ class Box:
         if self._change_uid:
             os.chmod(self._parent, 0o1777)
         with self.acting_as(uid):
-            os.mkdir(self.work, 0o700)
+            os.mkdir(self.work, 0o755)
         if self._change_uid:
             os.chmod(self._parent, 0o711)
         return self.place(file, source, 0o444)
@@ -127,21 +129,31 @@ class Box:
 
         Raises Unclean when something stays.
         """
+        if self._is_clean():
+            return
         with self.acting_as(uid):
             try:
-                os.chmod(self.work, 0o700)
+                os.chmod(self.work, 0o755)
                 for place in (self.work, *_SHARED):
                     if os.listdir(place):
                         _empty(place)
             except OSError as error:
                 raise Unclean(f"files can't be removed: {error}") from None
-            for fd, (path, remove) in zip(self._sysv, _SYSV.items(), strict=True):
-                table = os.pread(fd, 65536, 0)
-                if table.count(b"\n") > 1:
-                    for line in table.splitlines()[1:]:
-                        remove(int(line.split()[1]))
-                    if os.pread(fd, 4096, 0).count(b"\n") > 1:
-                        raise Unclean(f"an object is left in {path}")
+            for fd, remove in self._sysv:
+                for line in os.pread(fd, 65536, 0).splitlines()[1:]:
+                    remove(int(line.split()[1]))
+        if not self._is_clean():
+            raise Unclean("files or System V IPC objects are left")
+
+    def _is_clean(self):
+        """Whether nothing is where a program can leave things."""
+        try:
+            if any(map(os.listdir, (self.work, *_SHARED))):
+                return False
+        except PermissionError:
+            return False  # the program closed its directory
+        # Each table is one line, its heading, when there is nothing in it.
+        return all(os.pread(fd, 4096, 0).count(b"\n") <= 1 for fd, _ in self._sysv)
 
     def close(self, uid):
         """Forget the program. Raises Unclean when something of it stays."""

@@ -6,9 +6,7 @@ before it reads a byte of the program.
 
 import ctypes
 import os
-import random
 import resource
-import sys
 
 from . import candidate, examiner, script
 
@@ -43,21 +41,22 @@ def become(spec, fds):
         os.setsid()
         for number in (0, 1, 2):
             os.dup2(fds[number], number)
-            os.close(fds[number])
+        # The zygote's socket is 3 and what came over it follows: passed descriptors take the
+        # lowest free numbers.
+        os.closerange(3, fds[2] + 1)
         _offer_to_oom_killer()
         cpu_s = spec["cpu_s"]
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
         if spec["data_bytes"] is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (spec["data_bytes"],) * 2)
         uid = spec["uid"]
+        resource.setrlimit(resource.RLIMIT_NPROC, (spec["processes"],) * 2)
         if uid is not None:
-            resource.setrlimit(resource.RLIMIT_NPROC, (spec["processes"],) * 2)
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             # Changing uid makes /proc/self root's; /dev/stdin is a link through it.
             libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         os.chdir(spec["cwd"])
-        os.environ["HOME"] = spec["cwd"]
         _MODES[spec["mode"]](spec, fds[3:])
     except BaseException as error:  # the one place where a fork of the zygote ends
         os.write(2, f"proctor: {type(error).__name__}: {error}\n".encode(errors="replace"))
@@ -72,35 +71,14 @@ def _offer_to_oom_killer():
     os.close(fd)
 
 
-def _text_streams():
-    """Streams as a fresh interpreter makes them; the zygote's own are for its own files."""
-    errors = "surrogateescape"
-    sys.stdin = open(0, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
-    sys.stderr = open(  # noqa: SIM115
-        2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-    )
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
-
-
-def _python(run):
-    def mode(spec, fds):
-        _text_streams()
-        # `random` seeds itself again in every fork; a program is to behave the same each time.
-        random.seed(0)
-        run(spec, fds)
-
-    return mode
-
-
 def _exec(spec, _fds):
     os.execv(spec["argv"][0], spec["argv"])
 
 
 _MODES = {
     "exec": _exec,
-    "script": _python(script.run),
-    "call": _python(candidate.answer),
-    "candidate": _python(candidate.serve),
-    "examiner": _python(examiner.run),
+    "script": script.run,
+    "call": candidate.answer,
+    "candidate": candidate.serve,
+    "examiner": examiner.run,
 }

@@ -160,7 +160,7 @@ class Agent:
             self._spawners[name] = Spawner(
                 python,
                 here,
-                _ENVIRONMENT,
+                {**_ENVIRONMENT, "HOME": self._shop.box.work},
                 preload=self._config["preload"] if name == "python" else (),
                 site=self._config["site"] if warm else (),
                 warm=warm,

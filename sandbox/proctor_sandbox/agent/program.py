@@ -20,6 +20,7 @@ _MIB = 1024 * 1024
 _COMPILE_LIMITS = Limits(20.0, 60.0, 1024 * _MIB, 64 * 1024, 64)
 _MAX_BINARY_BYTES = 64 * _MIB
 _MAX_COMPILED_TESTS = 256
+_OURS = 8  # agent, zygotes, examiner and what bubblewrap needs
 
 _CAUSES = {
     "memory": "memory_limit",
@@ -67,7 +68,9 @@ class Program:
             return None
         names = {"source": self._path, "output": "program"}
         argv = [part.format_map(names) for part in self._compile]
-        launch, sinks = self._launch(self._shop.launcher(), _COMPILE_LIMITS, "exec", argv=argv)
+        launch, sinks = self._launch(
+            self._shop.launcher(), _COMPILE_LIMITS, "exec", self._pipes(2), argv=argv
+        )
         run = self._finish([launch], sinks, _COMPILE_LIMITS)
         if run["code"] == 0 and run["end"] == "exited":
             try:
@@ -97,7 +100,7 @@ class Program:
         if self._compile:
             argv = [part.format(output=self._path) for part in self._run]
             launch, sinks = self._launch(
-                self._shop.launcher(), self._limits, "exec", stdin=stdin, argv=argv
+                self._shop.launcher(), self._limits, "exec", self._pipes(2), stdin, argv=argv
             )
             run = self._finish([launch], sinks)
             # The sandbox has room for a compiler, so its cgroup may be too wide for this program.
@@ -108,7 +111,7 @@ class Program:
         return self._finish([launch], sinks)
 
     def _call(self, _case, blobs):
-        reply, answer = self._pipe()
+        ((reply, answer),) = self._pipes(1)
         launch, sinks = self._launch_python("call", extra=[self._box.input(blobs[0]), answer])
         sinks.append(Sink(reply))
         run = self._finish([launch], sinks)
@@ -120,7 +123,7 @@ class Program:
         digest = hashlib.sha256(blobs[0]).digest()
         prepared = self._shop.prepared.get(digest)
         candidate, sinks = self._launch_python("candidate", extra=[far.detach()])
-        told, tell = self._pipe()
+        ((told, tell),) = self._pipes(1)
         sinks.append(Sink(told))
         uid = self._shop.uids()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
@@ -139,21 +142,21 @@ class Program:
 
     def _launch_python(self, mode, stdin=None, extra=()):
         """A launch of the zygote, with the status pipe, and the code once it is known."""
-        status, tell = self._pipe()
+        pipes = self._pipes(3)
+        status, tell = pipes[2]
         fds = [tell]
         if self._code is not None:
             fds.append(self._box.input(self._code))
         launch, sinks = self._launch(
-            self._shop.python(), self._limits, mode, stdin, [*fds, *extra], path=self._path
+            self._shop.python(), self._limits, mode, pipes, stdin, [*fds, *extra], path=self._path
         )
         launch.spec.update(compiled=self._code is not None, keep=self._keep)
         return launch, [*sinks, Sink(status)]
 
-    def _launch(self, spawner, limits, mode, stdin=None, extra=(), **more):
+    def _launch(self, spawner, limits, mode, pipes, stdin=None, extra=(), **more):
         if stdin is None:
             stdin = self._box.input(b"")
-        out, stdout = self._pipe()
-        err, stderr = self._pipe()
+        (out, stdout), (err, stderr) = pipes[:2]
         spec = {**self._spec(mode, limits, self._uid, self._box.work), **more}
         return Launch(spawner, spec, [stdin, stdout, stderr, *extra]), [Sink(out), Sink(err)]
 
@@ -163,15 +166,16 @@ class Program:
             "uid": uid,
             "cwd": cwd,
             "cpu_s": limits.rlimit_cpu_s,
-            "processes": limits.processes,
+            # Counted per uid; where all share one, ours are counted too.
+            "processes": limits.processes + (_OURS if uid is None else 0),
             # Where a cgroup holds memory, address space is free; else this is the backstop.
             "data_bytes": 4 * limits.memory_bytes if self._shop.supervisor.meter.watches else None,
         }
 
-    def _pipe(self):
-        """A pipe that the program may open again by name (/dev/stdout): its own."""
+    def _pipes(self, count):
+        """Pipes that the program may open again by name (/dev/stdout): they are its own."""
         with self._box.acting_as(self._uid):
-            return os.pipe()
+            return [os.pipe() for _ in range(count)]
 
     def _finish(self, launches, sinks, limits=None):
         limits = limits or self._limits

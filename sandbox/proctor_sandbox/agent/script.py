@@ -5,7 +5,6 @@ import builtins
 import marshal
 import os
 import sys
-import threading
 import types
 
 COMPILED = b"M"
@@ -75,7 +74,8 @@ def guarded(run, *args):
 def finish(status, namespace):
     """End as the interpreter would: threads, exit handlers, open files, streams."""
     try:
-        threading._shutdown()
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
         atexit._run_exitfuncs()
         # Files that the program left open are flushed when their last reference goes.
         namespace.clear()

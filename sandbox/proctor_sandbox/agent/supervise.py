@@ -18,6 +18,7 @@ CPU_SLACK = 1.2
 
 _READ_BYTES = 256 * 1024
 _WATCH_S = 0.02  # how often memory is looked at where no cgroup limits it
+_FIRST_LOOK_S = 0.003  # a test that takes longer has its pipes drained from here on
 _GRACE_S = 0.1  # for a candidate to end by itself once its examiner has
 _DEATH_S = 20.0  # killed processes that are not dead by then never will be
 _CORES = os.cpu_count() or 1
@@ -102,6 +103,8 @@ class Supervisor:
                 sink.data += data
         if self.meter.oom_kills() > kills:
             cause = "memory"
+        elif cause is None and test.has_too_much_output():
+            cause = "output"
         return cause, wall_s
 
     def _recover(self, launches):
@@ -127,13 +130,14 @@ class _Test:
         self._killed = False
         self.cause = None
         self._poll = select.poll()
-        for fd in self._sinks:
-            self._poll.register(fd, select.POLLIN)
+        self._draining = False
         self._running = {}
         self._cpu_base_s = self._meter.cpu_s()
         self.started = time.monotonic()
         self._deadline = self.started + limits.wall_s
-        self._look = self.started + self._until_look(0.0)
+        # Most programs end before their output fills a pipe: only the zygote is waited for at
+        # first, since each wake-up costs what a small test does.
+        self._look = self.started + _FIRST_LOOK_S
         for launch in launches:
             launch.spawner.launch(launch.spec, launch.fds)
             for fd in launch.fds:
@@ -166,8 +170,11 @@ class _Test:
             del self._sinks[sink.fd]
             return
         sink.data += data
-        if sum(len(counted.data) for counted in self._counted) > self._limits.output_bytes:
+        if self.has_too_much_output():
             self._stop("output")
+
+    def has_too_much_output(self):
+        return sum(len(sink.data) for sink in self._counted) > self._limits.output_bytes
 
     def _on_news(self, launch):
         news = launch.spawner.news()
@@ -188,6 +195,10 @@ class _Test:
         self._stop(None if self._examined else "wall")
 
     def _on_look(self, now):
+        if not self._draining:
+            self._draining = True
+            for fd in self._sinks:
+                self._poll.register(fd, select.POLLIN)
         used_s = self._meter.cpu_s() - self._cpu_base_s
         if self._meter.watches and self._meter.memory_bytes() > self._limits.memory_bytes:
             self._stop("memory")
