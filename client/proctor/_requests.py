@@ -3,21 +3,19 @@
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar
+from typing import Any, Literal, TypeAlias, TypedDict
 from urllib.parse import quote
 
 import pydantic
 import pydantic_core
 
 from proctor._effects import Call
-from proctor.errors import InvalidRequest
+from proctor._faults import checked, invalid
 from proctor.types import (
     BatchRequest,
     Extraction,
-    FieldProblem,
     Item,
     Problem,
-    ProblemDetails,
     RewardPolicy,
     SubmissionRequest,
 )
@@ -37,13 +35,11 @@ ProblemLike: TypeAlias = Problem | Mapping[str, Any]
 # Which field of an item a program's text goes into.
 Form: TypeAlias = Literal["completion", "source", "continuation"]
 
-M = TypeVar("M", bound=pydantic.BaseModel)
-
 
 def put_problem(problem: ProblemLike) -> Call:
     """PUT /v1/problems/{id}."""
-    checked = _checked(Problem, problem)
-    return _call("PUT", f"/v1/problems/{_segment(checked.id)}", checked)
+    stored = checked(Problem, problem)
+    return _call("PUT", f"/v1/problems/{_segment(stored.id)}", stored)
 
 
 def get_problem(problem_id: str) -> Call:
@@ -64,7 +60,7 @@ def import_problems(problems: Iterable[ProblemLike]) -> Iterator[Call]:
     lines: list[bytes] = []
     size = 0
     for place, problem in enumerate(problems):
-        line = _json(_checked(Problem, problem, f"problems[{place}]"))
+        line = _json(checked(Problem, problem, f"problems[{place}]"))
         if lines and size + len(line) > IMPORT_BYTES:
             yield _import(lines)
             lines, size = [], 0
@@ -91,8 +87,8 @@ class Options(TypedDict, total=False):
 
 def batch_request(items: Iterable[ItemLike], options: Options) -> BatchRequest:
     """A batch of items, each checked; what is wrong is named by its place."""
-    checked = [_checked(Item, item, f"items[{i}]") for i, item in enumerate(items)]
-    return _checked(BatchRequest, {"items": checked, **_options(options)})
+    each = [checked(Item, item, f"items[{i}]") for i, item in enumerate(items)]
+    return checked(BatchRequest, {"items": each, **_options(options)})
 
 
 def score_request(
@@ -104,10 +100,10 @@ def score_request(
 ) -> BatchRequest:
     """A batch of one item per completion; a single problem id stands for all of them."""
     if isinstance(completions, str):
-        raise _invalid("completions", "is one string", "give a list of strings")
+        raise invalid("completions", "is one string", "give a list of strings")
     ids = [problem_ids] * len(completions) if isinstance(problem_ids, str) else problem_ids
     if len(ids) != len(completions):
-        raise _invalid(
+        raise invalid(
             "problem_ids",
             f"has {len(ids)} entries, completions has {len(completions)}",
             "give one problem id per completion",
@@ -122,7 +118,7 @@ def score_request(
 def submission_request(item: ItemLike, options: Options) -> SubmissionRequest:
     """One program for one problem, with what a batch says of all its items."""
     fields = item.model_dump(exclude_unset=True) if isinstance(item, Item) else item
-    return _checked(SubmissionRequest, {**fields, **_options(options)})
+    return checked(SubmissionRequest, {**fields, **_options(options)})
 
 
 def create_batch(request: BatchRequest, idempotency_key: str | None) -> Call:
@@ -227,46 +223,6 @@ def _json(model: pydantic.BaseModel) -> bytes:
     try:
         return model.model_dump_json(exclude_defaults=not tests).encode()
     except pydantic_core.PydanticSerializationError as error:
-        raise _invalid(
+        raise invalid(
             "body", str(error), "give text without lone surrogates: it has to be valid UTF-8"
         ) from error
-
-
-def _checked(kind: type[M], value: M | Mapping[str, Any], where: str = "") -> M:
-    if isinstance(value, kind):
-        return value
-    try:
-        return kind.model_validate(value)
-    except pydantic.ValidationError as error:
-        raise InvalidRequest(_details(error, where), status=None) from error
-
-
-def _details(error: pydantic.ValidationError, where: str) -> ProblemDetails:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return ProblemDetails(
-        title="Invalid request",
-        status=422,
-        detail=f"{len(faults)} fault(s), found before it was sent",
-        errors=[
-            FieldProblem(
-                field=_path(where, fault["loc"]) or "request",
-                reason=fault["msg"],
-                remedy="see proctor.types for what this field takes",
-            )
-            for fault in faults
-        ],
-    )
-
-
-def _path(where: str, loc: tuple[int | str, ...]) -> str:
-    for part in loc:
-        where += f"[{part}]" if isinstance(part, int) else f".{part}" if where else part
-    return where
-
-
-def _invalid(field: str, reason: str, remedy: str) -> InvalidRequest:
-    fault = FieldProblem(field=field, reason=reason, remedy=remedy)
-    details = ProblemDetails(
-        title="Invalid request", status=422, detail="found before it was sent", errors=[fault]
-    )
-    return InvalidRequest(details, status=None)

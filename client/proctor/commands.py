@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+import pydantic
 from rich.console import Console
 
 from proctor import importers
 from proctor._client import Batch
 from proctor._command_options import batch_options, chosen, connected, server_options
+from proctor._faults import one_line
 from proctor._requests import Form
 from proctor.progress import ResultsProgress
 from proctor.samples import BadSample, opened, read_samples
@@ -210,8 +212,8 @@ def _own_problems(path: Path) -> Iterator[Problem]:
             if line.strip():
                 try:
                     yield Problem.model_validate_json(line)
-                except ValueError as error:
-                    raise ValueError(f"{path}:{number}: {error}") from error
+                except pydantic.ValidationError as error:
+                    raise ValueError(f"{path}:{number}: {one_line(error)}") from error
 
 
 def _followed(batch: Batch, timeout_s: float | None) -> list[Result]:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+import pydantic
 
+from proctor._faults import one_line
 from proctor._requests import Form
 from proctor.types import Item
 
@@ -75,8 +77,8 @@ def _item(line: str, number: int, form: Form | None, language: str) -> Item:
                 form or kind: record[text_key],
             }
         )
-    except ValueError as error:
-        raise BadSample(f"line {number}: {error}") from error
+    except pydantic.ValidationError as error:
+        raise BadSample(f"line {number}: {one_line(error)}") from error
 
 
 def _one_of(record: dict[str, Any], keys: tuple[str, ...], number: int) -> str:
