@@ -1,0 +1,168 @@
+"""`proctor up`: the embedded stack as a user has it, and what it survives."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from proctor import Client
+from proctor.types import Item, Problem, StdinTest
+from proctor_server.up import free_port
+
+pytestmark = pytest.mark.usefixtures("bubblewrap")
+
+ECHO = Problem(id="up/echo", tests=[StdinTest(input="7\n", output="7\n")])
+
+
+@dataclass
+class Up:
+    """A `proctor up` that is running."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    lines: list[str] = field(default_factory=list)
+
+    def child(self, words: str) -> psutil.Process:
+        """The one child (of several equal ones the first) whose command line holds these words."""
+        for child in psutil.Process(self.process.pid).children():
+            if words in " ".join(child.cmdline()):
+                return child
+        raise AssertionError(f"no {words} among the children")
+
+    def said(self, pattern: str) -> bool:
+        return any(re.search(pattern, line) for line in self.lines)
+
+
+def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def running(state_dir: Path, *more: str) -> Iterator[Up]:
+    port = free_port()
+    argv = [sys.executable, "-m", "proctor", "up", "--port", str(port), "--workers", "2"]
+    argv += ["--sandbox", "bubblewrap", "--state-dir", str(state_dir), *more]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PROCTOR_")}
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        up = Up(process, f"http://127.0.0.1:{port}")
+        assert process.stderr is not None
+        reader = threading.Thread(target=up.lines.extend, args=(process.stderr,))
+        reader.start()
+        try:
+            until(lambda: up.said("ready: ") or process.poll() is not None, "the stack to be ready")
+            assert process.poll() is None, "".join(up.lines)
+            yield up
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            reader.join()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("state")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def client(up: Up) -> Iterator[Client]:
+    with Client(up.url) as client:
+        client.put_problem(ECHO)
+        yield client
+
+
+def items(count: int, mark: str) -> list[Item]:
+    """Distinct programs, every second of them wrong, that take a moment each."""
+    return [
+        Item(
+            problem_id=ECHO.id,
+            source=f"# {mark} {number}\nimport time; time.sleep(0.05)\n"
+            f"print(int(input()) + {number % 2})\n",
+        )
+        for number in range(count)
+    ]
+
+
+def test_the_start_says_which_sandbox_is_used_and_what_that_means(up: Up) -> None:
+    assert up.said(r"sandbox: bubblewrap: for development: ")
+    assert up.said(rf"ready: {up.url} \(2 workers\)")
+
+
+def test_a_program_goes_in_and_its_reward_comes_out(client: Client) -> None:
+    result = client.submission(Item(problem_id=ECHO.id, source="print(input())"))
+    assert (result.verdict, result.reward) == ("AC", 1.0)
+
+
+@pytest.mark.parametrize(
+    "words", ["proctor worker", "proctor api", "redis-server"], ids=["worker", "api", "redis"]
+)
+def test_a_killed_process_is_started_again_and_no_reward_is_lost(
+    up: Up, client: Client, words: str
+) -> None:
+    batch = client.submit(items(60, words))
+    until(lambda: batch.status().completed > 5, "the first results")
+    victim = up.child(words)
+    victim.kill()
+    until(lambda: up.said(r"ended after .* by signal 9; starting it again"), "the death notice")
+    up.lines.clear()
+    assert batch.rewards(timeout_s=120) == [1.0, 0.0] * 30
+    until(lambda: up.child(words).pid != victim.pid, "the replacement")
+
+
+def test_ctrl_c_ends_the_whole_tree(tmp_path: Path) -> None:
+    with running(tmp_path) as up:
+        tree = psutil.Process(up.process.pid).children(recursive=True)
+        assert len(tree) > 4  # Redis, API, two workers, and sandboxes below these
+    assert up.process.returncode == 0, "".join(up.lines)
+    assert up.said("ended$")
+    assert psutil.wait_procs(tree, timeout=10)[1] == []
+
+
+def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path) as up, Client(up.url) as client:
+        client.put_problem(ECHO)
+        batch = client.submit(items(40, "restart")).id
+    with running(tmp_path) as up, Client(up.url) as client:
+        assert client.problem(ECHO.id).tests == 1
+        assert client.batch(batch).rewards(timeout_s=60) == [1.0, 0.0] * 20
+
+
+def refused(*argv: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "proctor", "up", "--sandbox", "bubblewrap", *argv],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_a_port_that_is_taken_is_named(up: Up, tmp_path: Path) -> None:
+    port = up.url.rpartition(":")[2]
+    words = refused("--state-dir", str(tmp_path), "--port", port)
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in words
+    assert "give another --port" in words
+
+
+def test_two_stacks_never_share_their_data(tmp_path: Path) -> None:
+    with running(tmp_path):
+        words = refused("--state-dir", str(tmp_path), "--port", str(free_port()))
+    assert f"another proctor up uses {tmp_path}" in words
