@@ -209,3 +209,9 @@ def test_what_a_problem_leaves_out_is_the_servers_default() -> None:
     assert (one.cpu_time_s, one.wall_time_s) == (1.0, 8.0)
     assert (one.memory_bytes, one.output_bytes) == (64 * MIB, 1024)
     assert rules.resolve(LimitsSpec(wall_time_s=3.0)).wall_time_s == 3.0
+
+
+def test_odd_but_valid_test_code_warns_nobody() -> None:
+    # Warnings are errors in tests; this one would show the hidden line in the log.
+    test = AssertionTest(code="assert f('\\w') is 1\n")
+    assert Checklist.of(Problem(id="p", tests=[test]), LimitRules()).total == 1

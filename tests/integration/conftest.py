@@ -1,0 +1,70 @@
+"""Judges: verify over real sandboxes, for tests that run real programs."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from proctor.types import Problem
+from proctor_sandbox.bubblewrap import BubblewrapBackend
+from proctor_sandbox.docker_backend import DockerBackend
+from proctor_sandbox.pool import Pool
+from proctor_sandbox.seam import Backend
+from proctor_server.limit_rules import LimitRules
+from proctor_server.outcome import Outcome
+from proctor_server.units import Unit, problem_version
+from proctor_server.verify import Verifier
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+class Judge:
+    """Runs programs against problems in real sandboxes."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.pool = Pool(backend)
+        self._problems: dict[str, Problem] = {}
+        self._verifier = Verifier(
+            self.pool, self._problems.__getitem__, backend.languages(), LimitRules()
+        )
+
+    def judge(
+        self,
+        programs: Iterable[tuple[Problem, str]],
+        language: str = "python",
+        *,
+        stop_on_failure: bool = False,
+    ) -> list[Outcome]:
+        """The outcomes of programs, each with its problem, in their order."""
+        units = []
+        for problem, source in programs:
+            version = problem_version(problem)
+            self._problems[version] = problem
+            units.append(
+                Unit.of(language, source, version, stop_on_failure=stop_on_failure, fresh=True)
+            )
+        outcomes = {unit.key: outcome for unit, outcome in self._verifier.verify(units)}
+        return [outcomes[unit.key] for unit in units]
+
+
+@pytest.fixture(scope="session", params=["docker", "bubblewrap"])
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    """A judge over each backend that is here."""
+    backend: Backend
+    if request.param == "docker":
+        request.getfixturevalue("docker_engine")
+        backend = DockerBackend()
+    else:
+        request.getfixturevalue("bubblewrap")
+        backend = BubblewrapBackend()
+    judge = Judge(backend)
+    yield judge
+    judge.pool.close()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Public problem sets, which are no part of the repository."""
+    if not DATA.is_dir():
+        pytest.skip(f"no problem sets in {DATA}")
+    return DATA
