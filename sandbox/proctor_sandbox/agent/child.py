@@ -72,7 +72,7 @@ def _offer_to_oom_killer():
 
 
 def _exec(spec, _fds):
-    os.execv(spec["argv"][0], spec["argv"])
+    os.execvp(spec["argv"][0], spec["argv"])
 
 
 _MODES = {

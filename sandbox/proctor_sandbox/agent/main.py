@@ -21,7 +21,7 @@ import time
 
 from . import frames, meter
 from .box import Box, Unclean
-from .program import Program, Workshop
+from .program import NoCompiler, Program, Workshop
 from .spawner import Spawner, SpawnerDied
 from .supervise import Stuck, Supervisor
 
@@ -75,6 +75,7 @@ class Agent:
         self._shop = Workshop(
             Box(config["box"], change_uid=config["uids"] > 0),
             self._supervisor,
+            _ENVIRONMENT["PATH"],
             self._next_uid,
             python=lambda: self._spawner("python"),
             examiner=lambda: self._spawner("examiner"),
@@ -220,6 +221,6 @@ def main():
         agent.serve()
     except HostGone:
         pass
-    except (Unclean, Stuck, SpawnerDied, frames.FrameError) as error:
+    except (Unclean, Stuck, SpawnerDied, NoCompiler, frames.FrameError) as error:
         agent.fault(f"{type(error).__name__}: {error}")
         sys.exit(1)

@@ -30,14 +30,19 @@ _CAUSES = {
 }
 
 
+class NoCompiler(Exception):
+    """Raised when the image lacks what a language needs: our fault, never a compile error."""
+
+
 class Workshop:
     """What programs are run with; lives as long as the agent."""
 
-    def __init__(self, box, supervisor, uids, python, examiner, launcher):
-        """`uids()` gives an unused uid, or None. `python`, `examiner` and `launcher` give the
+    def __init__(self, box, supervisor, path, uids, python, examiner, launcher):
+        """`path` is where commands are looked for. `uids()` gives an unused uid, or None. `python`, `examiner` and `launcher` give the
         zygotes: of programs, of examiners, and a bare one that executes binaries."""
         self.box = box
         self.supervisor = supervisor
+        self.path = path
         self.uids = uids
         self.python = python
         self.examiner = examiner
@@ -68,6 +73,8 @@ class Program:
             return None
         names = {"source": self._path, "output": "program"}
         argv = [part.format_map(names) for part in self._compile]
+        if not _is_command(argv[0], self._shop.path):
+            raise NoCompiler(f"this sandbox has no {argv[0]}")
         launch, sinks = self._launch(
             self._shop.launcher(), _COMPILE_LIMITS, "exec", self._pipes(2), argv=argv
         )
@@ -192,6 +199,10 @@ class Program:
             elif told.startswith(script.COMPILED):
                 self._code = told[1:]
         return run
+
+
+def _is_command(name, path):
+    return any(os.access(os.path.join(folder, name), os.X_OK) for folder in path.split(":"))
 
 
 def _evidence(result, cause, wall_s, limits, sinks):
