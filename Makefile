@@ -25,7 +25,7 @@ check:
 
 images:
 	@scripts/base-image
-	@scripts/build-images
+	@scripts/build-images --all
 
 bench: setup
 	@.venv/bin/python -m bench
@@ -34,7 +34,7 @@ setup:
 	@scripts/venv
 	@scripts/packages
 	@scripts/engine
-	@if docker info >/dev/null 2>&1; then scripts/base-image && scripts/build-images; fi
+	@if docker info >/dev/null 2>&1; then scripts/base-image && scripts/build-images --all; fi
 
 lock:
 	@scripts/lock

@@ -98,7 +98,7 @@ def _singles(outcomes: Sequence[Outcome]) -> Table:
     table = Table(title="One by one", title_justify="left")
     for name in ("program", "wanted", "verdict"):
         table.add_column(name)
-    for name in ("pass rate", "reward", "CPU"):
+    for name in ("pass rate", "reward", "CPU", "time"):
         table.add_column(name, justify="right")
     for outcome in sorted(outcomes, key=lambda one: one.result.index):
         expectation, result = outcome.expectation, outcome.result
@@ -112,6 +112,7 @@ def _singles(outcomes: Sequence[Outcome]) -> Table:
             _mean([result.pass_rate]),
             _mean([result.reward]),
             f"{sum(test.cpu_time_s for test in result.tests):.2f} s",
+            f"{result.run_time_s:.2f} s",
             style=None if outcome.deviation is None else "red",
         )
     return table
@@ -130,13 +131,13 @@ def _time(outcomes: Sequence[Outcome], timing: Timing) -> Table:
         "throughput",
         f"{len(results) / timing.total_s:.0f} programs/s, {tests / timing.total_s:.0f} tests/s",
     )
-    table.add_row("accept (check, store, enqueue)", f"{timing.accept_s * 1000:.0f} ms for all")
+    table.add_row("accept: check, store, enqueue", f"{timing.accept_s * 1000:.0f} ms for all")
     table.add_row(
-        "queue (until a worker begins)",
+        "queue: until a worker begins",
         f"{median(queue_s):.2f} s median, {max(queue_s):.2f} s at most",
     )
     table.add_row(
-        "run (in the sandboxes)",
+        "run: in the sandboxes",
         f"{sum(run_s):.2f} s on {timing.workers} workers, {busy:.0%} of their time; "
         f"{median(run_s) * 1000:.1f} ms median",
     )

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from proctor_server.machine import Finding, State, findings, trial
+from proctor_server.findings import Finding, State
 
 _MARKS = {
     State.OK: Text("ok", "green"),
@@ -22,6 +22,8 @@ def doctor() -> None:
 
     Exits with status 1 when no kind of sandbox works, or Redis is missing.
     """
+    from proctor_server.machine import findings, trial  # imports docker, which other commands don't
+
     console = Console(highlight=False)
     found = list(findings(os.environ.get("PROCTOR_REDIS_URL")))
     trials = [trial(kind, os.environ.get("PROCTOR_RUNTIME")) for kind in ("docker", "bubblewrap")]

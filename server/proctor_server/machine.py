@@ -6,9 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,29 +23,12 @@ from proctor_sandbox.languages import LANGUAGES
 from proctor_sandbox.launch import agent_hash
 from proctor_sandbox.programs import End, Program, StdinCase, Work
 from proctor_server.backends import SandboxKind, open_backend
+from proctor_server.findings import Finding, State
 
 _GIB = 2**30
 # Redis, the API, and per worker a zygote, a compiler and a program at its usual limit.
 _ENOUGH_MEMORY_GIB = 2.0
 _CGROUPS = Path("/sys/fs/cgroup")
-
-
-class State(StrEnum):
-    """Whether a thing is as Proctor likes it."""
-
-    OK = "ok"
-    NOTE = "note"  # works, but say so; or missing, and needed only for some things
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the doctor's: a thing, how it is, and what to do when that is not well."""
-
-    name: str
-    state: State
-    found: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from proctor_server.doctor import doctor
-from proctor_server.machine import State, findings
+from proctor_server.findings import State
+from proctor_server.machine import findings
 
 THINGS = [
     "Python",
