@@ -1,0 +1,1 @@
+"""The HTTP side: routes turn requests into calls and answers into bytes, and decide nothing."""

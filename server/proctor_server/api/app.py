@@ -1,0 +1,114 @@
+"""The application: routes, their errors as problem+json, and what is counted."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proctor.types import FieldProblem, ProblemDetails
+from proctor_server.api import batches, problems, schema, service, submissions
+from proctor_server.api.services import services
+from proctor_server.errors import ServerError
+from proctor_server.faults import path
+from proctor_server.metrics import Metrics
+from proctor_server.settings import Settings
+from proctor_server.version import VERSION
+
+_ABOUT = """Administers hidden tests to untrusted programs, and answers with rewards.
+
+Store problems with their tests, post programs in batches, stream results back.
+Errors are application/problem+json: each names the field, the reason and the remedy.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API over a Redis, which it connects to when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with services(settings) as made:
+            app.state.services = made
+            yield
+
+    app = FastAPI(title="Proctor", version=VERSION, description=_ABOUT, lifespan=lifespan)
+    app.state.metrics = Metrics()
+    for part in (problems, batches, submissions, service):
+        app.include_router(part.router)
+    app.exception_handler(ServerError)(_server_error)
+    app.exception_handler(RequestValidationError)(_bad_parameters)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(Exception)(_our_fault)
+    app.add_middleware(_Counted, metrics=app.state.metrics)
+    app.openapi = lambda: schema.describe(app)  # type: ignore[method-assign]
+    return app
+
+
+class _Counted:
+    """Counts requests by route: a plain ASGI layer, which costs microseconds."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")
+                seconds = time.perf_counter() - began
+                self._metrics.answered(scope["method"], route, message["status"], seconds)
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+
+# Long enough that a Redis that restarts is back, short enough that nobody notices.
+_RETRY_AFTER_S = "1"
+
+
+async def _server_error(_: Request, error: ServerError) -> Response:
+    return _answer(error.status, error.title, error.detail, list(error.errors))
+
+
+async def _bad_parameters(_: Request, error: RequestValidationError) -> Response:
+    faults = [
+        # The first part says where it was: query, path.
+        FieldProblem(
+            field=path("", fault["loc"][1:]) or "query",
+            reason=fault["msg"],
+            remedy="see /docs for what this parameter takes",
+        )
+        for fault in error.errors()
+    ]
+    return _answer(422, "Invalid request", "a parameter is wrong; nothing was done", faults)
+
+
+async def _http_error(_: Request, error: HTTPException) -> Response:
+    answer = _answer(error.status_code, error.detail, "see /docs for what is served here")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _our_fault(_: Request, __: Exception) -> Response:
+    # The server logs the exception; its text may quote what must not leave.
+    return _answer(500, "Internal error", "the fault is the server's; its log says more")
+
+
+def _answer(
+    status: int, title: str, detail: str, errors: list[FieldProblem] | None = None
+) -> Response:
+    details = ProblemDetails(title=title, status=status, detail=detail, errors=errors or [])
+    return Response(
+        details.model_dump_json(),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Retry-After": _RETRY_AFTER_S} if status == 503 else None,
+    )

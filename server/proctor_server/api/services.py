@@ -1,0 +1,97 @@
+"""What the routes work with, made once per application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import redis
+import redis.asyncio
+from starlette.requests import Request
+
+from proctor_sandbox.languages import LANGUAGES
+from proctor_server.api.wakeups import Wakeups
+from proctor_server.door import Door, DoorRules
+from proctor_server.errors import StoreUnavailable
+from proctor_server.fleet import Announcement, present
+from proctor_server.intake import Intake
+from proctor_server.queue import ChunkQueue
+from proctor_server.settings import Settings
+from proctor_server.store import keys
+from proctor_server.store.batches import Batches
+from proctor_server.store.connection import api_connection, translated
+from proctor_server.store.problems import Problems
+
+# Workers come and go in seconds, and only the sizes of chunks depend on it.
+_LOOK_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Services:
+    """The store, the door and the intake of one application."""
+
+    settings: Settings
+    redis: "redis.asyncio.Redis"
+    problems: Problems
+    batches: Batches
+    door: Door
+    intake: Intake
+    wakeups: Wakeups
+    workers: list[Announcement] = field(default_factory=list)
+
+    async def look(self) -> None:
+        """Look who works and how much waits. Raises StoreUnavailable."""
+        self.workers = await present(self.redis)
+        with translated():
+            self.intake.pending = int(await self.redis.get(keys.PENDING) or 0)
+
+    async def keep_looking(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            with suppress(StoreUnavailable):  # a request will say so to who needs to know
+                await self.look()
+            await asyncio.sleep(_LOOK_S)
+
+
+def of(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    services: Services = request.app.state.services
+    return services
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """Open what an application needs, and close it."""
+    client = api_connection(settings.redis_url)
+    rules = settings.limit_rules()
+    problems = Problems(client, settings.orphan_problem_ttl_s, rules)
+    batches = Batches(
+        client, settings.results_ttl_s, settings.orphan_problem_ttl_s, settings.max_pending
+    )
+    door = Door(
+        problems,
+        DoorRules(
+            limits=rules,
+            languages=LANGUAGES.keys(),
+            max_source_bytes=settings.max_source_bytes,
+            max_batch_items=settings.max_batch_items,
+            max_tests=settings.max_tests,
+        ),
+    )
+    # RQ only writes its commands down here; it never talks to Redis from the API.
+    queue = ChunkQueue(settings.queue, redis.Redis.from_url(settings.redis_url))
+    made: Services
+    intake = Intake(batches, queue, lambda: sum(one.slots for one in made.workers))
+    made = Services(settings, client, problems, batches, door, intake, Wakeups(client))
+    tasks = [asyncio.create_task(made.wakeups.run()), asyncio.create_task(made.keep_looking())]
+    try:
+        yield made
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await client.aclose()
+        queue.connection.close()

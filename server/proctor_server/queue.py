@@ -1,0 +1,138 @@
+"""The queue: RQ on Redis, one job per chunk of units.
+
+A job names its chunk and nothing else; what is to be run is in the store. Only
+`proctor_server.jobs.run_chunk` can be run from the queue: whoever writes to Redis could name
+any function otherwise.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from rq import Queue
+from rq.job import Job, Retry
+from rq.serializers import JSONSerializer
+
+from proctor_server import jobs
+from proctor_server.units import Unit
+
+RUN_CHUNK = f"{jobs.__name__}.{jobs.run_chunk.__name__}"
+
+# A chunk that a worker died over is taken up again so often; an interval would need a scheduler.
+RETRIES = 3
+# Above the worst that a chunk's programs can do: starting sandboxes, compiling, our own work.
+_MARGIN_S = 600
+# A borderline test is run three times at most, and each loss of a sandbox (three) costs one.
+_WORST_RUNS = 6
+# Long enough for an operator to look at what failed.
+_FAILURE_TTL_S = 24 * 3600
+
+# At 2 ms a program a full chunk takes about 0.13 s, of which RQ's part is 2 ms.
+MAX_UNITS = 64
+# Programs of many tests make smaller chunks, so that no chunk runs for long.
+MAX_TESTS = 640
+# Chunks per worker that a backlog is cut into: the last one to end leaves the others idle for
+# an eighth of the time at most.
+_CHUNKS_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much work a unit may be: its tests, and the wall time (seconds) they may take."""
+
+    tests: int
+    worst_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Units that one job runs. No honest run of it takes longer than `timeout_s` (seconds)."""
+
+    id: str
+    units: list[Unit]
+    timeout_s: int
+
+
+class ForbiddenCallable(Exception):
+    """Raised when a job names a function that may not be run from the queue."""
+
+
+class ChunkJob(Job):
+    """A job whose only callable is run_chunk."""
+
+    @property
+    def func(self) -> Callable[[str], None]:
+        if self.func_name != RUN_CHUNK or self.instance is not None:
+            raise ForbiddenCallable(f"job {self.id} names a function that may not be run")
+        return jobs.run_chunk
+
+
+class ChunkQueue(Queue):
+    """RQ's queue of chunk jobs."""
+
+    job_class = ChunkJob
+
+    def __init__(self, name: str, connection: "redis.Redis", **options: Any) -> None:
+        options |= {"serializer": JSONSerializer, "job_class": ChunkJob}
+        super().__init__(name, connection=connection, **options)
+
+    def commands(self, chunks: Iterable[Chunk]) -> list[tuple[Any, ...]]:
+        """The Redis commands by which RQ puts the chunks' jobs into the queue, not yet sent.
+
+        They become part of the script that accepts a batch, so that what is accepted is queued.
+        """
+        recorder = self.connection.pipeline()
+        wanted = [
+            Queue.prepare_data(
+                RUN_CHUNK,
+                (chunk.id,),
+                timeout=chunk.timeout_s,
+                result_ttl=0,
+                failure_ttl=_FAILURE_TTL_S,
+                description="",
+                job_id=chunk.id,
+                retry=Retry(max=RETRIES, interval=0),
+            )
+            for chunk in chunks
+        ]
+        if wanted:
+            self.enqueue_many(wanted, pipeline=recorder)
+        return [args for args, _ in recorder.command_stack]
+
+
+def into_chunks(units: Sequence[tuple[Unit, Size]], workers: int, backlog: int) -> list[Chunk]:
+    """Cut units into chunks, each of one language, in order.
+
+    Small while there is little to do, so that all workers have some; up to MAX_UNITS when
+    `backlog` (units that wait already) keeps them busy anyway.
+    """
+    share = (len(units) + backlog) / (max(workers, 1) * _CHUNKS_PER_WORKER)
+    most = max(1, min(MAX_UNITS, round(share)))
+    by_language: dict[str, list[tuple[Unit, Size]]] = {}
+    for unit, size in units:
+        by_language.setdefault(unit.language, []).append((unit, size))
+    return [chunk for group in by_language.values() for chunk in _cut(group, most)]
+
+
+def alone(unit: Unit, timeout_s: int) -> Chunk:
+    """A chunk of one unit."""
+    return Chunk(uuid.uuid4().hex, [unit], timeout_s)
+
+
+def _cut(units: Sequence[tuple[Unit, Size]], most: int) -> Iterator[Chunk]:
+    part: list[Unit] = []
+    tests, worst_s = 0, 0.0
+    for unit, size in units:
+        if part and (len(part) >= most or tests + size.tests > MAX_TESTS):
+            yield _chunk(part, worst_s)
+            part, tests, worst_s = [], 0, 0.0
+        part.append(unit)
+        tests += size.tests
+        worst_s += size.worst_s
+    yield _chunk(part, worst_s)
+
+
+def _chunk(units: list[Unit], worst_s: float) -> Chunk:
+    return Chunk(uuid.uuid4().hex, units, int(_WORST_RUNS * worst_s) + _MARGIN_S)

@@ -1,0 +1,280 @@
+"""RQ's worker as Proctor needs it: no fork, a heart that beats while a job runs, few round trips.
+
+What differs from RQ's SimpleWorker, and why:
+
+- Heartbeats come from a thread, so that a dead worker's job is taken up after about 10 s. RQ's
+  own would not beat during a job, and adds 60 s to each period.
+- Four round trips to Redis a job instead of some twenty: reading, starting and ending a job
+  are one pipeline each. The keys and registries are RQ's own, so its tools show what happens.
+- A stop is looked at between jobs and between units: no job is read and then dropped.
+- A worker without a sandbox puts its job back and waits; that is no failure of the job.
+- Cleaning up is janitor.py's.
+"""
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rq import Queue, SimpleWorker
+from rq.exceptions import NoSuchJobError
+from rq.executions import Execution, ExecutionRegistry
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
+from rq.utils import now
+from rq.worker import WorkerStatus
+
+from proctor_sandbox.errors import SandboxUnavailable
+from proctor_server.fleet import State
+from proctor_server.janitor import Janitor
+from proctor_server.queue import RETRIES, ChunkJob, ChunkQueue
+from proctor_server.runner import ChunkRunner, Interrupted
+from proctor_server.store.chunks import read_taken
+from proctor_server.store.scripts import TAKE
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
+
+# A heart beats every 2 s and an execution lives for 9 s without: four beats may be missed, and
+# a death is noticed within 11 s.
+LIFE_S = 9
+_MONITORING_S = 3
+_MAINTENANCE_S = 2
+# How long a stop can go unnoticed while there is no work.
+_BLOCK_S = 1
+# RQ's scheme: the worker's own key lives for this and 60 s more.
+_WORKER_TTL_S = 17
+# Commands that RQ sends after each job; once in a while is enough.
+_SELDOM_S = 1.0
+# Between looks for a sandbox where there was none: an engine restarts in about 10 s.
+_NO_SANDBOX_S = 2.0
+_NAP_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class ChunkWorker(SimpleWorker):
+    """Takes chunk jobs from one queue and has them run in this process."""
+
+    job_class = ChunkJob
+    queue_class: type[Queue] = ChunkQueue
+    log_result_lifespan = False
+
+    def __init__(
+        self,
+        queue: ChunkQueue,
+        runner: ChunkRunner,
+        janitor: Janitor,
+        patience_s: float,
+        on_state: Callable[[State], None],
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            [queue],
+            name=name,
+            connection=queue.connection,
+            worker_ttl=_WORKER_TTL_S,
+            job_monitoring_interval=_MONITORING_S,
+            maintenance_interval=_MAINTENANCE_S,
+            serializer=JSONSerializer,
+            log_job_description=False,
+        )
+        self._queue = queue
+        self._runner = runner
+        self._janitor = janitor
+        self._patience_s = patience_s
+        self._on_state = on_state
+        self._without_since: float | None = None
+        self._running: tuple[Job, Execution] | None = None
+        self._beat_at = 0.0
+        self._suspension_at = 0.0
+
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether a signal asked for the end."""
+        return self._stop_requested
+
+    # -- reading a job -------------------------------------------------------------------------
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, ChunkQueue] | None:
+        """The next job; None when told to stop, or (timeout None) when there is none."""
+        queue = self._queue
+        while not self._stop_requested:
+            if self.should_run_maintenance_tasks:
+                self.run_maintenance_tasks()
+            self.heartbeat()
+            raw: Any = (
+                self.connection.lmove(queue.key, queue.intermediate_queue_key)
+                if timeout is None
+                else self.connection.blmove(queue.key, queue.intermediate_queue_key, _BLOCK_S)
+            )
+            if raw is not None:
+                job = self._read(raw.decode())
+                if job is not None:
+                    return job, queue
+            elif timeout is None:
+                return None
+        return None
+
+    def _read(self, job_id: str) -> Job | None:
+        """A job and what is left of its chunk, in one round trip."""
+        with self.connection.pipeline(transaction=False) as pipe:
+            pipe.hgetall(ChunkJob.key_for(job_id))
+            pipe.eval(TAKE.text, 0, job_id)
+            fields, chunk = pipe.execute()
+        job = ChunkJob(job_id, connection=self.connection, serializer=JSONSerializer)
+        try:
+            job.restore(fields)
+        except (NoSuchJobError, ValueError) as error:
+            # Ended by another worker, or not written by us: nothing to run either way.
+            _log.warning("job %s can't be read (%s)", job_id, type(error).__name__)
+            self._queue.intermediate_queue.remove(job_id)
+            return None
+        taken = read_taken(job_id, chunk)
+        if taken is not None:
+            again = (job.retries_left or 0) < RETRIES
+            self._runner.offer(taken, again=again)
+        return job
+
+    # -- running a job -------------------------------------------------------------------------
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job here and now; whatever comes of it is in Redis afterwards."""
+        execution = self._begin(job)
+        self._on_state("busy")
+        try:
+            with self.death_penalty_class(
+                job.timeout or queue.DEFAULT_TIMEOUT, JobTimeoutException, job_id=job.id
+            ):
+                job.perform()
+        except Interrupted:
+            self._put_back(job, execution)
+        except SandboxUnavailable as error:
+            self._without_sandbox(job, execution, error)
+        except Exception:  # whatever a job raises is a failure of the job, for RQ to retry
+            self._running = None
+            self._finalize_failure(job, queue, execution, sys.exc_info())
+        else:
+            self._without_since = None
+            self._end(job, execution)
+        if self._without_since is None:
+            self._on_state("idle")
+
+    def _begin(self, job: Job) -> Execution:
+        """Register that a job is run here, in one round trip."""
+        with self.connection.pipeline() as pipe:
+            execution = Execution.create(job, LIFE_S, pipeline=pipe, worker_name=self.name)
+            job.prepare_for_execution(self.name, pipeline=pipe)
+            pipe.lrem(self._queue.intermediate_queue_key, 1, job.id)
+            self.set_state(WorkerStatus.BUSY, pipeline=pipe)
+            pipe.execute()
+        self.executions[execution.id] = execution
+        self._running = job, execution
+        return execution
+
+    def _end(self, job: Job, execution: Execution) -> None:
+        """Remove a job that went well, in one round trip."""
+        self._running = None
+        with self.connection.pipeline() as pipe:
+            self.cleanup_execution(job, pipe, execution)
+            pipe.delete(job.key, ExecutionRegistry(job.id, self.connection).key)
+            self.increment_successful_job_count(pipe)
+            if job.started_at is not None:
+                self.increment_total_working_time(now() - job.started_at, pipe)
+            self.set_state(WorkerStatus.IDLE, pipeline=pipe)
+            pipe.execute()
+
+    def _put_back(self, job: Job, execution: Execution) -> None:
+        """Let another worker have a job at once, as if it had not been read."""
+        self._running = None
+        with self.connection.pipeline() as pipe:
+            self.cleanup_execution(job, pipe, execution)
+            job.set_status(JobStatus.QUEUED, pipeline=pipe)
+            self._queue.push_job_id(job.id, pipeline=pipe, at_front=True)
+            self.set_state(WorkerStatus.IDLE, pipeline=pipe)
+            pipe.execute()
+
+    def _without_sandbox(self, job: Job, execution: Execution, error: SandboxUnavailable) -> None:
+        if self._without_since is None:
+            self._without_since = time.monotonic()
+            self._on_state("no sandbox")
+            _log.error("no sandbox: %s", error)
+        if time.monotonic() - self._without_since > self._patience_s:
+            self._running = None
+            self._finalize_failure(job, self._queue, execution, sys.exc_info())
+            return
+        self._put_back(job, execution)
+        again_at = time.monotonic() + _NO_SANDBOX_S
+        while time.monotonic() < again_at and not self._stop_requested:
+            time.sleep(_NAP_S)
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: Any = None,
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        """RQ's, which retries while there are retries left; then what is left ends as IE."""
+        hopeless = not job.should_retry
+        super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        if hopeless:
+            self._janitor.give_up(job.id, _last_line(exc_string))
+
+    # -- staying alive -------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Show that this worker lives, and what it runs; called by the heart's thread."""
+        running = self._running
+        if running is not None:
+            self.maintain_heartbeats(*running)
+        else:
+            self._beat_at = 0.0
+            self.heartbeat()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:
+        """RQ's, but of those that it sends around each job only one a second is sent."""
+        if pipeline is None and timeout is None:
+            if time.monotonic() - self._beat_at < _SELDOM_S:
+                return
+            self._beat_at = time.monotonic()
+        super().heartbeat(timeout, pipeline)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long an execution lives after a beat (seconds)."""
+        return LIFE_S
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """RQ's, once a second."""
+        if time.monotonic() - self._suspension_at >= _SELDOM_S:
+            self._suspension_at = time.monotonic()
+            super().check_for_suspension(burst)
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean up after others, if nobody else is at it."""
+        self._janitor.clean(self)
+        self.last_cleaned_at = now()  # type: ignore[assignment]  # RQ declares None alone
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Stop after the units that are under way; a second signal ends at once.
+
+        Only flags are set: a handler that took a lock could wait for the code it interrupted.
+        """
+        self._shutdown_requested_date = now()
+        signal.signal(signal.SIGINT, self.request_force_stop)
+        signal.signal(signal.SIGTERM, self.request_force_stop)
+        self._stop_requested = True
+        self._runner.stop()
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    # The name alone: what an exception says may quote what must not be shown.
+    return lines[-1].partition(":")[0].rpartition(".")[2] if lines else "unknown"

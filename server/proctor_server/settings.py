@@ -1,0 +1,66 @@
+"""Settings: read once in an entry point, frozen, and passed down from there."""
+
+import os
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from proctor_sandbox.pool import DEFAULT_MAX_PROGRAMS, DEFAULT_SPARES
+from proctor_server.limit_rules import LimitRules
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each as PROCTOR_<NAME> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="PROCTOR_", frozen=True, extra="ignore")
+
+    # The port that compose publishes Redis on inside its own network, never on the host.
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    # The API runs programs for whoever reaches it: the world must be let in on purpose.
+    host: str = "127.0.0.1"
+    # Free of any well-known service; the client's default as well.
+    port: int = Field(8077, ge=0, le=65535)
+    # One queue: a worker on several of them can lose a job (BLPOP has no intermediate queue).
+    queue: str = Field("proctor", pattern=r"^[A-Za-z0-9_.-]+$")
+
+    # -- the sandbox --
+    # Docker where an engine answers, else bubblewrap.
+    sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
+    # The engine's own default (runc); crun, runsc and kata are for those who installed them.
+    runtime: str | None = None
+    # See proctor_sandbox.pool for why; 1 is a fresh sandbox for each program.
+    max_programs: int = Field(DEFAULT_MAX_PROGRAMS, ge=1)
+    spares: int = Field(DEFAULT_SPARES, ge=0)
+    # Longer than an engine's restart (10 s) and an image pull on a slow line; then it is IE.
+    sandbox_patience_s: float = Field(300.0, ge=0)
+    # A program runs one at a time in a worker, so more workers than cores only add noise.
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+
+    # -- what a request may hold --
+    # 50,000 programs of 5 KB, or CodeContests' largest problem with all its tests, fit.
+    max_body_bytes: int = Field(256 * MIB, ge=1024)
+    # Codeforces takes 64 KiB; generated code with tables is larger, 1 MiB is never honest work.
+    max_source_bytes: int = Field(1 * MIB, ge=1)
+    # A rollout step of 1,000 prompts x 32 samples, with room.
+    max_batch_items: int = Field(50_000, ge=1)
+    # The largest CodeContests problem has about 500 tests.
+    max_tests: int = Field(2_000, ge=1)
+    # Clients and proxies cut idle connections after 60 s; a client asks again.
+    max_wait_s: float = Field(55.0, ge=0)
+    # Beyond it the API answers 503 instead of filling Redis: several hours of work for 8 cores.
+    max_pending: int = Field(2_000_000, ge=1)
+
+    # -- how long things are kept --
+    # A trainer that crashed and resumed is back within the hour; more only costs memory.
+    results_ttl_s: int = Field(3600, ge=1)
+    # Equal programs come from one rollout step or its neighbours, minutes apart.
+    outcome_ttl_s: int = Field(3600, ge=0)
+    # A problem version that no id points at any more may still have queued work.
+    orphan_problem_ttl_s: int = Field(24 * 3600, ge=60)
+
+    def limit_rules(self) -> LimitRules:
+        """What a problem may ask for, and what it gets that asks for nothing."""
+        return LimitRules()

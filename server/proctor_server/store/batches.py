@@ -1,0 +1,227 @@
+"""Batches: accepted, followed and cancelled by the API."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import redis.asyncio
+from pydantic_core import to_json
+
+from proctor.types import BatchStatus, Verdict
+from proctor_server.queue import Chunk, Size
+from proctor_server.store import keys
+from proctor_server.store.chunks import pack
+from proctor_server.store.connection import run_script_async, translated
+from proctor_server.store.scripts import ACCEPT, CANCEL
+from proctor_server.units import Unit
+
+State = Literal["running", "done", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked batch, about to be accepted.
+
+    `units[i]` is what item i needs run; `sizes` are by the units' keys;
+    `problems` has the inline problems by version, packed.
+    """
+
+    id: str
+    items: bytes
+    units: Sequence[Unit]
+    sizes: dict[str, Size]
+    problems: dict[str, bytes]
+    idempotency: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Everything is stored and queued; `pending` units wait in all."""
+
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Nothing was done: the Idempotency-Key of one of the drafts has been used before."""
+
+    draft: int
+    batch_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Nothing was done: the units' states ("n"ew, in "f"light, "c"ached) are these."""
+
+    states: str
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Nothing was done: so many units wait already."""
+
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a batch's result entries, in completion order, and how far it was then."""
+
+    state: State
+    entries: list[bytes]
+
+
+class Batches:
+    """The API's side. Every method raises StoreUnavailable where Redis does not answer."""
+
+    def __init__(
+        self,
+        client: "redis.asyncio.Redis",
+        results_ttl_s: int,
+        orphan_ttl_s: int,
+        max_pending: int,
+    ) -> None:
+        self._redis = client
+        self._results_ttl_s = results_ttl_s
+        self._orphan_ttl_s = orphan_ttl_s
+        self._max_pending = max_pending
+
+    async def accept(
+        self,
+        drafts: Sequence[Draft],
+        units: Sequence[Unit],
+        expect: str,
+        chunks: Sequence[Chunk],
+        commands: Sequence[tuple[Any, ...]],
+    ) -> Accepted | Known | Stale | Full:
+        """Store drafts, their chunks and their jobs in one step, or nothing of them.
+
+        `units` are the drafts' distinct units, `expect` is their states as the chunks were
+        made for them, one letter each.
+        """
+        number = {unit.key: place for place, unit in enumerate(units)}
+        problems: dict[str, bytes] = {}
+        for draft in drafts:
+            problems |= draft.problems
+        plan = {
+            # Numbers as text: cjson would round the time, and Redis wants text anyway.
+            "now": f"{time.time():.6f}",
+            "ttl": str(self._results_ttl_s),
+            "orphan_ttl": str(self._orphan_ttl_s),
+            "limit": self._max_pending,
+            "expect": expect,
+            "units": [unit.key for unit in units],
+            "tests": list(problems),
+            "batches": [
+                {
+                    "id": draft.id,
+                    "total": str(len(draft.units)),
+                    "idem": draft.idempotency,
+                    "digest": draft.digest,
+                    "units": [number[unit.key] for unit in draft.units],
+                }
+                for draft in drafts
+            ],
+            "chunks": [chunk.id for chunk in chunks],
+            "commands": len(commands),
+        }
+        args: list[Any] = [to_json(plan)]
+        for draft in drafts:
+            args += [draft.items, " ".join(unit.key for unit in draft.units)]
+        args += problems.values()
+        for chunk in chunks:
+            args += pack(chunk)
+        for command in commands:
+            args += [len(command), *command]
+        with translated():
+            reply = await run_script_async(self._redis, ACCEPT, *args)
+        return _read_reply(reply)
+
+    async def known(self, idempotency: str) -> tuple[str, str] | None:
+        """The batch id and body digest that an Idempotency-Key was used for."""
+        with translated():
+            found: Any = await self._redis.get(keys.IDEMPOTENCY + idempotency)
+        return None if found is None else _id_and_digest(found)
+
+    async def status(self, batch_id: str) -> BatchStatus | None:
+        """How far a batch is, None where there is no such batch."""
+        with translated():
+            found: Any = await self._redis.hgetall(keys.BATCH + batch_id)
+        if not found:
+            return None
+        verdicts = {
+            verdict: int(count)
+            for verdict in Verdict
+            if (count := found.get(b"v:" + verdict.value.encode())) is not None
+        }
+        return BatchStatus(
+            id=batch_id,
+            state=_state(found[b"state"]),
+            total=int(found[b"total"]),
+            completed=int(found[b"completed"]),
+            verdicts=verdicts,
+            created_at=float(found[b"created_at"]),
+        )
+
+    async def state(self, batch_id: str) -> State | None:
+        """A batch's state, None where there is no such batch."""
+        with translated():
+            found: Any = await self._redis.hget(keys.BATCH + batch_id, "state")
+        return None if found is None else _state(found)
+
+    async def items(self, batch_id: str) -> tuple[bytes, float] | None:
+        """What result lines need of a batch: its packed items and when it was accepted."""
+        with translated():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.get(keys.ITEMS + batch_id)
+                pipe.hget(keys.BATCH + batch_id, "created_at")
+                items, created = await pipe.execute()
+        return None if items is None or created is None else (items, float(created))
+
+    async def page(self, batch_id: str, cursor: int, limit: int) -> Page | None:
+        """Up to `limit` entries from `cursor` on, None where there is no such batch."""
+        with translated():
+            # In one step: where the state says "done", the entries are all there.
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(keys.BATCH + batch_id, "state")
+                pipe.lrange(keys.DONE + batch_id, cursor, cursor + limit - 1)
+                state, entries = await pipe.execute()
+        return None if state is None else Page(_state(state), entries)
+
+    async def cancel(self, batch_id: str) -> bool:
+        """Cancel what of a batch is not done; False where there is no such batch."""
+        with translated():
+            before = await run_script_async(self._redis, CANCEL, batch_id, self._results_ttl_s)
+        return before is not None
+
+
+def _state(raw: bytes) -> State:
+    match raw:
+        case b"running":
+            return "running"
+        case b"done":
+            return "done"
+        case b"cancelled":
+            return "cancelled"
+    raise ValueError(f"a batch is in the state {raw!r}")
+
+
+def _read_reply(reply: list[Any]) -> Accepted | Known | Stale | Full:
+    match reply[0]:
+        case b"ok":
+            return Accepted(int(reply[1]))
+        case b"known":
+            return Known(int(reply[1]), *_id_and_digest(reply[2]))
+        case b"stale":
+            return Stale(reply[1].decode())
+        case b"full":
+            return Full(int(reply[1]))
+    raise ValueError(f"the accept script answered {reply[0]!r}")
+
+
+def _id_and_digest(value: bytes) -> tuple[str, str]:
+    batch_id, _, digest = value.decode().partition(" ")
+    return batch_id, digest

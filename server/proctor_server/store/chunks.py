@@ -1,0 +1,138 @@
+"""Chunks: the units of one job, as workers take them up and answer them."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from pydantic_core import from_json, to_json
+
+from proctor.types import Verdict
+from proctor_server.outcome import Outcome
+from proctor_server.queue import Chunk
+from proctor_server.store import keys
+from proctor_server.store.connection import run_script
+from proctor_server.store.scripts import COMPLETE, TAKE
+from proctor_server.units import Unit
+
+
+def pack(chunk: Chunk) -> tuple[bytes, str, int]:
+    """A chunk's fields: its units as JSON, their keys, and its timeout in seconds."""
+    rows = [
+        (unit.key, unit.language, unit.source, unit.problem, unit.stop_on_failure)
+        for unit in chunk.units
+    ]
+    return to_json(rows), " ".join(unit.key for unit in chunk.units), chunk.timeout_s
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A chunk as it was found: the units that are still waited for."""
+
+    id: str
+    units: list[Unit]
+    timeout_s: int
+    made: float
+    revived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A unit's outcome, with the Unix time at which the unit was started."""
+
+    unit: Unit
+    outcome: Outcome
+    started: float
+
+
+def read_taken(chunk_id: str, raw: Sequence[bytes] | None) -> Taken | None:
+    """What the TAKE script found; None where nothing is left of the chunk."""
+    if raw is None:
+        return None
+    units, wanted, timeout, made, revived = raw
+    rows = from_json(units, cache_strings="none")
+    # 49 is "1": somebody waits for the unit.
+    left = [Unit(*row) for row, one in zip(rows, wanted, strict=True) if one == 49]
+    return Taken(chunk_id, left, int(timeout), float(made), int(revived))
+
+
+class Chunks:
+    """The worker's side of the store. Redis's own exceptions pass: RQ knows what to do."""
+
+    def __init__(self, client: "redis.Redis", results_ttl_s: int, outcome_ttl_s: int) -> None:
+        self._redis = client
+        self._results_ttl_s = results_ttl_s
+        self._outcome_ttl_s = outcome_ttl_s
+
+    def take(self, chunk_id: str) -> Taken | None:
+        """What of a chunk is still to be answered."""
+        return read_taken(chunk_id, run_script(self._redis, TAKE, chunk_id))
+
+    def complete(self, answers: Iterable[Answer]) -> int:
+        """Write outcomes, give them to all who wait; returns how many were the first."""
+        args: list[str | bytes | float] = [self._results_ttl_s, self._outcome_ttl_s]
+        for answer in answers:
+            verdict = answer.outcome.verdict
+            keep = "0" if verdict is Verdict.IE else "1"
+            started = f"{answer.started:.6f}"
+            args += [answer.unit.key, verdict.value, keep, started, answer.outcome.to_json()]
+        if len(args) == 2:
+            return 0
+        return int(run_script(self._redis, COMPLETE, *args))
+
+    def wanted(self, units: Sequence[Unit]) -> set[str]:
+        """The keys of those of the units that somebody still waits for."""
+        pipe = self._redis.pipeline(transaction=False)
+        for unit in units:
+            pipe.exists(keys.WAITERS + unit.key)
+        return {unit.key for unit, there in zip(units, pipe.execute(), strict=True) if there}
+
+    def forget(self, chunk_id: str) -> None:
+        """Remove a chunk whose units are all answered."""
+        with self._redis.pipeline() as pipe:
+            pipe.delete(keys.CHUNK + chunk_id)
+            pipe.zrem(keys.CHUNKS, chunk_id)
+            pipe.execute()
+
+    def give_up(self, chunk_id: str, reason: str) -> None:
+        """End what is left of a chunk as IE."""
+        taken = self.take(chunk_id)
+        if taken is None:
+            return
+        now = time.time()
+        outcome = Outcome.internal_error(reason)
+        self.complete([Answer(unit, outcome, now) for unit in taken.units])
+        self.forget(chunk_id)
+
+    def replace(
+        self,
+        taken: Taken,
+        parts: Sequence[Chunk],
+        commands: Sequence[tuple[object, ...]],
+        *,
+        revived: int = 0,
+    ) -> None:
+        """Put other chunks in a chunk's place, with their jobs, all at once."""
+        with self._redis.pipeline() as pipe:
+            for part in parts:
+                units, unit_keys, timeout_s = pack(part)
+                fields: dict[Any, Any] = {
+                    "units": units,
+                    "keys": unit_keys,
+                    "timeout": timeout_s,
+                    "made": taken.made,
+                    "revived": revived,
+                }
+                pipe.hset(keys.CHUNK + part.id, mapping=fields)
+                pipe.zadd(keys.CHUNKS, {part.id: taken.made})
+            for command in commands:
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+            pipe.delete(keys.CHUNK + taken.id)
+            pipe.zrem(keys.CHUNKS, taken.id)
+            pipe.execute()
+
+    def made_before(self, moment: float, limit: int) -> list[str]:
+        """The ids of the oldest chunks that were made before a Unix time."""
+        found: Any = self._redis.zrangebyscore(keys.CHUNKS, "-inf", moment, start=0, num=limit)
+        return [chunk_id.decode() for chunk_id in found]

@@ -1,0 +1,61 @@
+"""Every key that Proctor has in Redis: its type, what it holds and how long it lives.
+
+| key | type | holds | lives |
+| --- | --- | --- | --- |
+| problems | zset | problem ids, score 0 (paged by name) | for ever |
+| problem:<id> | string | head: version, prefix, number of tests | for ever |
+| info:<id> | string | ProblemInfo | for ever |
+| reference:<id> | string | zlib JSON of the reference solution | for ever |
+| tests:<version> | string | zlib JSON of what workers need of a Problem | while it is needed |
+| ids:<version> | set | the problem ids of this version | for ever, while not empty |
+| batch:<id> | hash | BatchStatus's fields, `keys` of its units | until done, then results_ttl_s |
+| items:<id> | string | what a result line needs of each item | as batch:<id> |
+| done:<id> | list | result entries in completion order | as batch:<id> |
+| seen:<id> | bitmap | which items have an entry | as batch:<id> |
+| idem:<digest> | string | batch id and body digest of an Idempotency-Key | as batch:<id> |
+| waiters:<unit> | list | "<batch> <index>" of each item that waits for the unit | until answered |
+| outcome:<unit> | string | verdict and outcome JSON; never an IE | outcome_ttl_s |
+| chunk:<id> | hash | units as JSON, their keys, timeout, made, revived | until all answered |
+| chunks | zset | chunk ids by the time they were made | until all answered |
+| pending | int | units that are queued or running | for ever |
+| stats | hash | verdict counts since the store was made | for ever |
+| worker:<name> | string | a worker's announcement | ANNOUNCEMENT_TTL_S |
+| workers | zset | worker names by the time of their last announcement | pruned |
+| cleaning | string | the name of the worker that cleans up | CLEANING_TTL_S |
+
+RQ's own keys (rq:*) are beside these. Nothing that stands for unfinished work has a lifetime.
+"""
+
+PREFIX = "proctor:"
+
+PROBLEMS = PREFIX + "problems"
+PROBLEM = PREFIX + "problem:"
+INFO = PREFIX + "info:"
+REFERENCE = PREFIX + "reference:"
+TESTS = PREFIX + "tests:"
+IDS = PREFIX + "ids:"
+
+BATCH = PREFIX + "batch:"
+ITEMS = PREFIX + "items:"
+DONE = PREFIX + "done:"
+SEEN = PREFIX + "seen:"
+IDEMPOTENCY = PREFIX + "idem:"
+
+WAITERS = PREFIX + "waiters:"
+OUTCOME = PREFIX + "outcome:"
+CHUNK = PREFIX + "chunk:"
+CHUNKS = PREFIX + "chunks"
+PENDING = PREFIX + "pending"
+STATS = PREFIX + "stats"
+
+WORKER = PREFIX + "worker:"
+WORKERS = PREFIX + "workers"
+CLEANING = PREFIX + "cleaning"
+
+# One pub/sub channel; a message is the ids of batches that have news, separated by spaces.
+NEWS = PREFIX + "news"
+
+# Five missed announcements of 3 s each: a dead worker is off the list within that time.
+ANNOUNCEMENT_TTL_S = 15
+# A cleaner that dies holds the others up for no longer; cleaning takes milliseconds.
+CLEANING_TTL_S = 10

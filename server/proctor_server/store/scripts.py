@@ -1,0 +1,249 @@
+"""The Lua that changes the store: each script is one atomic step.
+
+Every script may be sent again after a lost reply: what it did is not done twice.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from proctor_server.store import keys
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script's text, with the digest that Redis knows it by."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", digest)
+
+
+_KEYS = "\n".join(
+    f"local {name} = '{value}'"
+    for name, value in vars(keys).items()
+    if name.isupper() and isinstance(value, str)
+)
+
+# deliver() notes entries; settle() counts them per batch and ends what is complete.
+_DELIVERY = """
+local touched, order = {}, {}
+local function deliver(batch, index, cached, started, verdict, outcome)
+  if redis.call('SETBIT', SEEN .. batch, index, 1) == 1 then return end
+  redis.call('RPUSH', DONE .. batch, index .. ' ' .. cached .. ' ' .. started .. ' ' .. outcome)
+  local t = touched[batch]
+  if not t then
+    t = {n = 0, verdicts = {}}
+    touched[batch] = t
+    order[#order + 1] = batch
+  end
+  t.n = t.n + 1
+  t.verdicts[verdict] = (t.verdicts[verdict] or 0) + 1
+end
+local function expire(batch, ttl)
+  local idem = redis.call('HGET', BATCH .. batch, 'idem')
+  if idem and idem ~= '' then redis.call('EXPIRE', IDEMPOTENCY .. idem, ttl) end
+  for _, kind in ipairs({BATCH, ITEMS, DONE, SEEN}) do redis.call('EXPIRE', kind .. batch, ttl) end
+end
+local function settle(ttl)
+  for _, batch in ipairs(order) do
+    local t = touched[batch]
+    for verdict, n in pairs(t.verdicts) do
+      redis.call('HINCRBY', BATCH .. batch, 'v:' .. verdict, n)
+      redis.call('HINCRBY', STATS, verdict, n)
+    end
+    local completed = redis.call('HINCRBY', BATCH .. batch, 'completed', t.n)
+    local of = redis.call('HMGET', BATCH .. batch, 'total', 'state')
+    if of[2] == 'running' and completed >= tonumber(of[1]) then
+      redis.call('HSET', BATCH .. batch, 'state', 'done')
+      expire(batch, ttl)
+    end
+  end
+  if #order > 0 then redis.call('PUBLISH', NEWS, table.concat(order, ' ')) end
+end
+"""
+
+ACCEPT = Script(
+    _KEYS
+    + _DELIVERY
+    + """
+-- ARGV[1]: JSON {now, ttl, limit, expect, units, tests, orphan_ttl, batches, chunks, commands}
+-- then, as bytes: per batch its items and keys; per problem version its tests; per chunk its
+-- units, keys and timeout; then the commands that put the chunks' jobs into RQ's queue, each
+-- with its length first. -> {"ok", pending} | {"known", batch number, "id digest"}
+-- | {"stale", states} | {"full", pending}. Only "ok" has changed anything.
+local a = cjson.decode(ARGV[1])
+local at = 1
+local function arg() at = at + 1; return ARGV[at] end
+for i, b in ipairs(a.batches) do
+  if b.idem ~= '' then
+    local known = redis.call('GET', IDEMPOTENCY .. b.idem)
+    if known then return {'known', i - 1, known} end
+  end
+end
+-- n: new, f: in flight, c: its outcome is known
+local states, outcomes, fresh = {}, {}, 0
+for i, key in ipairs(a.units) do
+  local outcome = redis.call('GET', OUTCOME .. key)
+  if outcome then
+    states[i], outcomes[i] = 'c', outcome
+  elseif redis.call('EXISTS', WAITERS .. key) == 1 then
+    states[i] = 'f'
+  else
+    states[i] = 'n'
+    fresh = fresh + 1
+  end
+end
+local found = table.concat(states)
+if found ~= a.expect then return {'stale', found} end
+local pending = tonumber(redis.call('GET', PENDING) or '0')
+if pending + fresh > a.limit then return {'full', pending} end
+for _, b in ipairs(a.batches) do
+  redis.call('SET', ITEMS .. b.id, arg())
+  redis.call('HSET', BATCH .. b.id, 'state', 'running', 'total', b.total, 'completed', 0,
+    'created_at', a.now, 'idem', b.idem, 'keys', arg())
+  if b.idem ~= '' then redis.call('SET', IDEMPOTENCY .. b.idem, b.id .. ' ' .. b.digest) end
+end
+for _, version in ipairs(a.tests) do
+  local tests = arg()
+  if redis.call('EXISTS', IDS .. version) == 1 then
+    redis.call('SET', TESTS .. version, tests, 'NX')
+  else
+    redis.call('SET', TESTS .. version, tests, 'EX', a.orphan_ttl)
+  end
+end
+for _, b in ipairs(a.batches) do
+  for index, unit in ipairs(b.units) do
+    index = index - 1
+    local outcome = outcomes[unit + 1]
+    if outcome then
+      deliver(b.id, index, 1, a.now, string.sub(outcome, 1, string.find(outcome, ' ') - 1),
+        string.sub(outcome, string.find(outcome, ' ') + 1))
+    else
+      redis.call('RPUSH', WAITERS .. a.units[unit + 1], b.id .. ' ' .. index)
+    end
+  end
+end
+for _, chunk in ipairs(a.chunks) do
+  redis.call('HSET', CHUNK .. chunk, 'units', arg(), 'keys', arg(), 'timeout', arg(),
+    'made', a.now, 'revived', 0)
+  redis.call('ZADD', CHUNKS, a.now, chunk)
+end
+for _ = 1, a.commands do
+  local n = tonumber(arg())
+  local command = {}
+  for i = 1, n do command[i] = arg() end
+  redis.call(unpack(command))
+end
+settle(a.ttl)
+return {'ok', redis.call('INCRBY', PENDING, fresh)}
+"""
+)
+
+COMPLETE = Script(
+    _KEYS
+    + _DELIVERY
+    + """
+-- ARGV: results ttl, outcome ttl, then per unit: key, verdict, keep (0|1), started, outcome JSON.
+-- -> how many units were answered by this call. The first answer of a unit counts.
+local answered = 0
+for i = 3, #ARGV, 5 do
+  local key, verdict, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 4]
+  local waiters = redis.call('LRANGE', WAITERS .. key, 0, -1)
+  if #waiters > 0 then
+    redis.call('DEL', WAITERS .. key)
+    answered = answered + 1
+    if ARGV[i + 2] == '1' and tonumber(ARGV[2]) > 0 then
+      redis.call('SET', OUTCOME .. key, verdict .. ' ' .. outcome, 'EX', ARGV[2], 'NX')
+    end
+    for n, waiter in ipairs(waiters) do
+      local space = string.find(waiter, ' ')
+      deliver(string.sub(waiter, 1, space - 1), string.sub(waiter, space + 1),
+        n == 1 and 0 or 1, ARGV[i + 3], verdict, outcome)
+    end
+  end
+end
+if answered > 0 then redis.call('DECRBY', PENDING, answered) end
+settle(ARGV[1])
+return answered
+"""
+)
+
+TAKE = Script(
+    _KEYS
+    + """
+-- ARGV: chunk id. -> {units JSON, which are still waited for as "1" and "0", timeout, made,
+-- revived} or nil
+local chunk = redis.call('HMGET', CHUNK .. ARGV[1], 'units', 'keys', 'timeout', 'made', 'revived')
+if not chunk[1] then return false end
+local wanted = {}
+for key in string.gmatch(chunk[2], '%S+') do
+  wanted[#wanted + 1] = redis.call('EXISTS', WAITERS .. key)
+end
+return {chunk[1], table.concat(wanted), chunk[3], chunk[4], chunk[5]}
+"""
+)
+
+CANCEL = Script(
+    _KEYS
+    + _DELIVERY
+    + """
+-- ARGV: batch id, results ttl. -> the batch's state before, or nil
+local batch = ARGV[1]
+local of = redis.call('HMGET', BATCH .. batch, 'state', 'keys')
+if of[1] ~= 'running' then return of[1] end
+local index, freed = 0, 0
+for key in string.gmatch(of[2], '%S+') do
+  if redis.call('SETBIT', SEEN .. batch, index, 1) == 0 then
+    redis.call('RPUSH', DONE .. batch, index .. ' c 0 ')
+    redis.call('LREM', WAITERS .. key, 0, batch .. ' ' .. index)
+    if redis.call('EXISTS', WAITERS .. key) == 0 then freed = freed + 1 end
+  end
+  index = index + 1
+end
+if freed > 0 then redis.call('DECRBY', PENDING, freed) end
+redis.call('HSET', BATCH .. batch, 'state', 'cancelled')
+expire(batch, ARGV[2])
+redis.call('PUBLISH', NEWS, batch)
+return of[1]
+"""
+)
+
+PUT_PROBLEM = Script(
+    _KEYS
+    + """
+-- ARGV: orphan ttl, then per problem: id, version, head, info, reference, tests.
+-- -> how many were new or changed
+local changed = 0
+for i = 2, #ARGV, 6 do
+  local id, version, head, info = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local before = redis.call('GET', PROBLEM .. id)
+  if before ~= head or redis.call('GET', INFO .. id) ~= info
+    or (redis.call('GET', REFERENCE .. id) or '') ~= ARGV[i + 4] then
+    changed = changed + 1
+  end
+  if before then
+    local old = cjson.decode(before).version
+    if old ~= version then
+      redis.call('SREM', IDS .. old, id)
+      if redis.call('EXISTS', IDS .. old) == 0 then
+        redis.call('EXPIRE', TESTS .. old, ARGV[1])
+      end
+    end
+  end
+  redis.call('SET', TESTS .. version, ARGV[i + 5])
+  redis.call('SADD', IDS .. version, id)
+  redis.call('SET', PROBLEM .. id, head)
+  redis.call('SET', INFO .. id, info)
+  if ARGV[i + 4] == '' then
+    redis.call('DEL', REFERENCE .. id)
+  else
+    redis.call('SET', REFERENCE .. id, ARGV[i + 4])
+  end
+  redis.call('ZADD', PROBLEMS, 0, id)
+end
+return changed
+"""
+)

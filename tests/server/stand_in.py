@@ -1,0 +1,109 @@
+"""A worker whose verifier needs no sandbox: a program's source says what becomes of it.
+
+Run as `python -m tests.server.stand_in` with PROCTOR_* set, it is a real RQ worker.
+
+| source | what happens |
+| --- | --- |
+| ac, wa, ce (any text may follow) | that verdict at once |
+| half | one of two tests passed |
+| sleep 0.5 | AC after so many seconds |
+| die | the worker is killed while it runs |
+| die once PATH | the same, unless the file is there; it is made first |
+| raise | the verifier raises RuntimeError |
+| no sandbox PATH | SandboxUnavailable while the file is there |
+| gate PATH | AC once the file is there |
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from proctor.types import Problem, TestResult, Verdict
+from proctor_sandbox.errors import SandboxUnavailable
+from proctor_server.outcome import Outcome
+from proctor_server.settings import Settings
+from proctor_server.units import Unit
+from proctor_server.worker import Equipment, run
+
+
+def outcome(verdict: Verdict, passed: int, total: int) -> Outcome:
+    """An outcome of so many tests, of which the first ones passed."""
+    tests = [
+        TestResult(
+            verdict=Verdict.AC if i < passed else verdict,
+            passed=int(i < passed),
+            total=1,
+            cpu_time_s=0.01,
+            wall_time_s=0.02,
+            memory_mb=8.0,
+        )
+        for i in range(total)
+    ]
+    return Outcome(
+        verdict=verdict, passed=passed, total=total, total_weight=float(total), tests=tests
+    )
+
+
+class StandIn:
+    """Does what the source says."""
+
+    def __init__(self, problem: Callable[[str], Problem], log: Path | None = None) -> None:
+        self._problem = problem
+        self._log = log
+
+    def verify(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, Outcome]]:
+        """One outcome per unit."""
+        for unit in units:
+            if self._log is not None:
+                with self._log.open("a") as log:
+                    log.write(unit.source.splitlines()[0] + "\n")
+            yield unit, self._act(unit)
+
+    def _act(self, unit: Unit) -> Outcome:
+        total = len(self._problem(unit.problem).tests)
+        words = unit.source.split()
+        match words:
+            case ["wa", *_]:
+                return outcome(Verdict.WA, 0, total)
+            case ["half", *_]:
+                return outcome(Verdict.WA, total // 2, total)
+            case ["ce", *_]:
+                return Outcome(
+                    verdict=Verdict.CE, passed=0, total=total, total_weight=1.0, compile_output="no"
+                )
+            case ["sleep", seconds, *_]:
+                time.sleep(float(seconds))
+            case ["die"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case ["die", "once", path]:
+                if not Path(path).exists():
+                    Path(path).touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+            case ["raise", *_]:
+                raise RuntimeError("hidden: this text must not get out")
+            case ["no", "sandbox", path] if Path(path).exists():
+                raise SandboxUnavailable("the engine is away")
+            case ["gate", path, *_]:
+                while not Path(path).exists():
+                    time.sleep(0.005)
+        return outcome(Verdict.AC, total, total)
+
+
+def equip(_: Settings, problem: Callable[[str], Problem]) -> Equipment:
+    """The equipment of a worker without sandboxes."""
+    log = os.environ.get("STAND_IN_LOG")
+    return Equipment(
+        verifier=StandIn(problem, Path(log) if log else None),
+        languages=["c", "cpp", "python"],
+        backend="stand-in",
+        runtime="none",
+        counts=lambda: {"started": 1},
+        close=lambda: None,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(Settings(), equip))
