@@ -6,6 +6,7 @@ is watched by polling.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ from proctor_sandbox.bubblewrap_command import (
     command,
     interpreter,
 )
+from proctor_sandbox.bubblewrap_transport import ProcessTransport
 from proctor_sandbox.cgroups import Cgroup, Hierarchies, reap
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.distributions import importable
@@ -38,12 +40,8 @@ from proctor_sandbox.seccomp_filter import seccomp_filter
 
 SECCOMP_PROFILE = Path(__file__).parent / "seccomp.json"
 
-_READ_BYTES = 256 * 1024
-_TAIL_BYTES = 8192
 # The first version whose tmpfs can be given a size.
 _NEEDED_VERSION = (0, 7, 0)
-# Killing a pid namespace takes milliseconds; this long only where the machine is swamped.
-_END_S = 10.0
 # Writes its own pid to each file named first, then becomes what follows.
 _ENTER = 'for door in $1; do echo $$ >"$door" || exit 125; done; shift; exec "$@"'
 
@@ -54,7 +52,8 @@ class BubblewrapBackend:
     name = "bubblewrap"
 
     def __init__(self, ceiling: Ceiling | None = None, *, privileged: bool | None = None) -> None:
-        """`privileged` False does without root's means even as root; None: as they are there.
+        """`privileged` False does without root's means even as root, for tests of what an
+        ordinary user gets; None: what the user has.
 
         Raises SandboxUnavailable when bubblewrap is missing or too old.
         """
@@ -64,7 +63,6 @@ class BubblewrapBackend:
         self._hierarchies = Hierarchies.find() if self._privileged else None
         self._filter = seccomp_filter(SECCOMP_PROFILE)
         self._owner = Owner.current()
-        self._started = 0
 
     def languages(self) -> dict[str, str]:
         """Python, and each language whose compiler this machine has."""
@@ -89,7 +87,7 @@ class BubblewrapBackend:
         )
         cgroup = self._make_cgroup()
         try:
-            with _descriptors(self._filter) as descriptors:
+            with _descriptors(self._filter) as (descriptors, news):
                 argv = command(
                     self._bwrap,
                     privileged=self._privileged,
@@ -99,13 +97,12 @@ class BubblewrapBackend:
                     descriptors=descriptors,
                     agent=config.argv(str(interpreter())),
                 )
-                transport = _spawn(argv, descriptors, cgroup)
+                transport = _spawn(argv, descriptors, news, cgroup)
         except OSError as error:
             if cgroup is not None:
                 cgroup.remove()
             raise SandboxUnavailable(f"bubblewrap could not be run: {error}") from error
-        self._started += 1
-        name = f"bubblewrap-{self._owner.pid}-{self._started}"
+        name = f"bubblewrap-{transport.pid}"
         meter = cgroup.meter if cgroup else "watch"
         try:
             return AgentSandbox(transport, SandboxInfo(self.name, image, name, "bwrap", meter))
@@ -129,96 +126,6 @@ class BubblewrapBackend:
             return None
 
 
-class ProcessTransport:
-    """A socket to an agent that is the first process of a pid namespace."""
-
-    def __init__(
-        self,
-        process: "subprocess.Popen[bytes]",
-        stream: socket.socket,
-        stderr: IO[bytes],
-        cgroup: Cgroup | None,
-    ) -> None:
-        self._process = process
-        self._socket = stream
-        self._socket.setblocking(False)
-        self._stderr = stderr
-        self._cgroup = cgroup
-        self._memory_bytes = 0
-        self._closed = False
-
-    @property
-    def read_fd(self) -> int:
-        return self._socket.fileno()
-
-    @property
-    def write_fd(self) -> int:
-        return self._socket.fileno()
-
-    def read(self) -> bytes | None:
-        """Bytes of the agent's stdout; None when there are none yet, b"" when it has ended."""
-        try:
-            return self._socket.recv(_READ_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
-
-    def write(self, data: memoryview) -> int:
-        """Bytes taken, 0 for not now. Raises SandboxLost when the stream is closed."""
-        try:
-            return self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise SandboxLost(f"the agent's stdin is closed: {self.autopsy()}") from error
-
-    def memory_limit(self, memory_bytes: int) -> None:
-        """Set the cgroup's memory limit, where there is one. Raises SandboxLost."""
-        if self._cgroup is None or memory_bytes == self._memory_bytes:
-            return
-        try:
-            self._cgroup.limit_memory(memory_bytes)
-        except OSError as error:
-            raise SandboxLost(f"cannot set the memory limit: {error}") from error
-        self._memory_bytes = memory_bytes
-
-    def autopsy(self) -> str:
-        """How bubblewrap ended, what its cgroup counted and the end of its stderr."""
-        if self._closed:
-            return "the sandbox was closed"
-        try:
-            # The stream ends a moment before the process can be waited for.
-            status = self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            return "the connection ended while the sandbox runs"
-        found = f"bubblewrap ended with status {status}"
-        with contextlib.suppress(OSError):
-            if self._cgroup is not None and (kills := self._cgroup.oom_kills()):
-                found += f", the kernel having killed {kills} processes in it for memory"
-        size = os.fstat(self._stderr.fileno()).st_size
-        stderr = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-        text = stderr.decode(errors="replace").strip()
-        return f"{found}; stderr: {text}" if text else found
-
-    def close(self) -> None:
-        """Kill everything in the sandbox. May be called twice.
-
-        A cgroup that cannot be removed now is left to `reap`.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=_END_S)
-        self._socket.close()
-        self._stderr.close()
-        if self._cgroup is not None:
-            with contextlib.suppress(OSError):
-                self._cgroup.remove()
-
-
 def _find() -> str:
     path = shutil.which("bwrap")
     if path is None:
@@ -231,7 +138,9 @@ def _find() -> str:
     return path
 
 
-def _spawn(argv: list[str], descriptors: Descriptors, cgroup: Cgroup | None) -> ProcessTransport:
+def _spawn(
+    argv: list[str], descriptors: Descriptors, news: "_News", cgroup: Cgroup | None
+) -> ProcessTransport:
     if cgroup is not None:
         doors = " ".join(map(str, cgroup.doors))
         argv = ["/bin/sh", "-c", _ENTER, "sh", doors, *argv]
@@ -249,7 +158,21 @@ def _spawn(argv: list[str], descriptors: Descriptors, cgroup: Cgroup | None) -> 
 
     with theirs:
         process = _spawner(os.getpid()).submit(popen).result()
-    return ProcessTransport(process, ours, stderr, cgroup)
+    return ProcessTransport(process, ours, stderr, cgroup, news.child())
+
+
+class _News:
+    """The pipe of --info-fd."""
+
+    def __init__(self, reader: IO[bytes], writer: IO[bytes]) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def child(self) -> int | None:
+        """The pid of the sandbox's first process, None where bubblewrap failed to make it."""
+        self._writer.close()  # else there would be no end to read to
+        told = self._reader.read()
+        return int(json.loads(told)["child-pid"]) if told else None
 
 
 @cache
@@ -263,12 +186,20 @@ def _spawner(_pid: int) -> ThreadPoolExecutor:
 
 
 @contextlib.contextmanager
-def _descriptors(seccomp: bytes) -> Iterator[Descriptors]:
+def _descriptors(seccomp: bytes) -> Iterator[tuple[Descriptors, _News]]:
     with contextlib.ExitStack() as stack:
-        numbers = []
-        for content in (seccomp, PASSWD, GROUP):
-            file = stack.enter_context(tempfile.TemporaryFile())
-            file.write(content)
-            file.seek(0)
-            numbers.append(file.fileno())
-        yield Descriptors(*numbers)
+        seccomp_fd, passwd_fd, group_fd = (
+            stack.enter_context(_holding(content)).fileno() for content in (seccomp, PASSWD, GROUP)
+        )
+        read, write = os.pipe()
+        reader = stack.enter_context(open(read, "rb"))
+        writer = stack.enter_context(open(write, "wb"))
+        yield Descriptors(seccomp_fd, passwd_fd, group_fd, write), _News(reader, writer)
+
+
+def _holding(content: bytes) -> IO[bytes]:
+    """A nameless file to read this from."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(content)
+    file.seek(0)
+    return file

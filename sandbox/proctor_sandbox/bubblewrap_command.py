@@ -12,6 +12,7 @@ from proctor_sandbox.launch import AGENT_FOLDER, AGENT_HOME, Ceiling
 SITE = "/opt/site"
 
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone")
+_PROC_OF_THE_MACHINE = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
 # Users of the host are nobody's business inside.
 PASSWD = b"root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
 GROUP = b"root:x:0:\nnogroup:x:65534:\n"
@@ -19,14 +20,15 @@ GROUP = b"root:x:0:\nnogroup:x:65534:\n"
 
 @dataclass(frozen=True, slots=True)
 class Descriptors:
-    """Open files that bubblewrap reads from; their numbers are part of its command line."""
+    """Open files that bubblewrap reads from, and one (`info`) that it writes to."""
 
     seccomp: int
     passwd: int
     group: int
+    info: int
 
     def numbers(self) -> tuple[int, ...]:
-        return (self.seccomp, self.passwd, self.group)
+        return (self.seccomp, self.passwd, self.group, self.info)
 
 
 def interpreter() -> Path:
@@ -56,11 +58,13 @@ def command(
         *_flat(("--ro-bind", str(path), f"{SITE}/{name}") for name, path in packages.items()),
         *_flat(("--ro-bind", str(path), seen) for path, seen in cgroup.items()),
         *("--proc", "/proc", "--dev", "/dev"),
+        # bubblewrap makes these read-only only as far as it thinks needed; they are the machine's.
+        *_flat(("--ro-bind-try", path, path) for path in _PROC_OF_THE_MACHINE),
         *_tmpfs("/box", ceiling.box_bytes, "0755"),
         *_tmpfs("/tmp", ceiling.tmp_bytes, "1777"),  # noqa: S108 - inside the sandbox
         *_tmpfs("/dev/shm", ceiling.shm_bytes, "1777"),  # noqa: S108 - the same
         *("--remount-ro", "/dev", "--remount-ro", "/"),
-        *("--seccomp", str(descriptors.seccomp)),
+        *("--seccomp", str(descriptors.seccomp), "--info-fd", str(descriptors.info)),
         "--",
         *agent,
     ]

@@ -19,7 +19,7 @@ import signal
 import sys
 import time
 
-from . import frames, meter
+from . import frames, meter, places
 from .box import Box, Unclean
 from .program import NoCompiler, Program, Workshop
 from .spawner import Spawner, SpawnerDied
@@ -70,6 +70,8 @@ class Agent:
         self._outbox = Outbox()
         self._spawners = {}
         self._uids_used = 0
+        if config["uids"]:
+            places.shut((config["box"], "/tmp", "/dev/shm"))  # noqa: S108 - the sandbox's own
         self._meter = meter.find(self._infrastructure)
         self._supervisor = Supervisor(self._meter, self._kill, self._outbox)
         self._shop = Workshop(
@@ -130,7 +132,7 @@ class Agent:
                         break
                 elif last:
                     break
-            if not header["step"]:
+            if not header["step"] or not cases:
                 self._tell(header, runs, last=True)
         program.close()
 
