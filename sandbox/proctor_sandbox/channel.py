@@ -9,7 +9,7 @@ import dataclasses
 import select
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from proctor_sandbox.agent import frames, values
@@ -33,7 +33,7 @@ from proctor_sandbox.transport import Transport
 
 # Enough that the agent always has a next program, few enough that little is run again
 # when a sandbox is lost.
-_AHEAD_WORKS = 8
+_AHEAD_WORKS = 16
 _AHEAD_BYTES = 1024 * 1024
 # Silence beyond a work's own limits: room for a machine that is busy, or slow to kill.
 _PATIENCE_S = 30.0
@@ -76,29 +76,16 @@ class AgentSandbox:
         if self._abandoned:
             raise SandboxLost("an earlier run was not read to its end")
         self._abandoned = True
-        source = iter(works)
-        ahead: deque[_Sent] = deque()
-        waiting: _Sent | None = None
-        more = True
+        line = _Line(works)
         while True:
-            while more and len(ahead) < _AHEAD_WORKS and self._queued() < _AHEAD_BYTES:
-                if waiting is None:
-                    work = next(source, None)
-                    if work is None:
-                        more = False
-                        break
-                    waiting = self._prepare(work)
-                if ahead and (waiting.apart(ahead[-1])):
-                    break
-                self._transport.memory_limit(waiting.memory_bytes + self._base_memory_bytes)
-                self._outgoing.append(memoryview(waiting.frame))
-                waiting.frame = b""
-                ahead.append(waiting)
-                waiting = None
-            if not ahead:
+            for sent in line.due(self._prepare):
+                self._transport.memory_limit(sent.memory_bytes + self._base_memory_bytes)
+                self._outgoing.append(memoryview(sent.frame))
+                sent.frame = b""
+            if not line.sent:
                 break
-            yield self._collect(ahead[0])
-            ahead.popleft()
+            yield self._collect(line.sent[0])
+            line.sent.popleft()
             self._programs_run += 1
         self._abandoned = False
 
@@ -129,9 +116,6 @@ class AgentSandbox:
             if stop:
                 return Report(sent.work, runs)
 
-    def _queued(self) -> int:
-        return sum(len(data) for data in self._outgoing)
-
     def _receive(self, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
         """The agent's next frame; meanwhile what waits for it is written."""
         try:
@@ -147,15 +131,12 @@ class AgentSandbox:
 
     def _exchange(self, deadline: float) -> None:
         transport = self._transport
-        while self._outgoing:
-            taken = transport.write(self._outgoing[0])
-            if not taken:
-                break
-            rest = self._outgoing[0][taken:]
+        if len(self._outgoing) > 1:
+            self._outgoing = deque([memoryview(b"".join(self._outgoing))])
+        while self._outgoing and (taken := transport.write(self._outgoing[0])):
+            rest = self._outgoing.popleft()[taken:]
             if rest:
-                self._outgoing[0] = rest
-            else:
-                self._outgoing.popleft()
+                self._outgoing.appendleft(rest)
         data = transport.read()
         if data:
             self._decoder.feed(data)
@@ -171,6 +152,33 @@ class AgentSandbox:
             both = transport.write_fd == transport.read_fd
             poll.register(transport.write_fd, select.POLLOUT | (select.POLLIN if both else 0))
         poll.poll(left_s * 1000)
+
+
+class _Line:
+    """Works in order: those sent ahead of their reports, and the next while it has to wait."""
+
+    def __init__(self, works: Iterable[Work]):
+        self._source = iter(works)
+        self._next: _Sent | None = None
+        self.sent: deque[_Sent] = deque()
+
+    def due(self, prepare: "Callable[[Work], _Sent]") -> "Iterator[_Sent]":
+        """What is to be sent now: several at once, since each write wakes an engine up."""
+        if len(self.sent) > _AHEAD_WORKS // 2:
+            return
+        size = 0
+        while len(self.sent) < _AHEAD_WORKS and size < _AHEAD_BYTES:
+            if self._next is None:
+                work = next(self._source, None)
+                if work is None:
+                    return
+                self._next = prepare(work)
+            if self.sent and self._next.must_follow(self.sent[-1]):
+                return
+            size += len(self._next.frame)
+            self.sent.append(self._next)
+            self._next = None
+            yield self.sent[-1]
 
 
 class _Sent:
@@ -209,8 +217,8 @@ class _Sent:
             [work.program.source.encode("utf-8", "surrogatepass"), *blobs],
         )
 
-    def apart(self, before: "_Sent") -> bool:
-        """Whether it must not be sent before the other is done: the memory limit is the whole
+    def must_follow(self, before: "_Sent") -> bool:
+        """Whether it can't be sent before the other is done: the memory limit is the whole
         sandbox's, and a work with steps owns the line until its last one."""
         return self.memory_bytes != before.memory_bytes or before.work.until is not None
 
