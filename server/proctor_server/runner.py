@@ -12,7 +12,7 @@ from proctor_server.store.chunks import Answer, Chunks, Taken
 from proctor_server.units import Unit
 
 # Often enough that nobody sees a difference, seldom enough that writing costs nothing.
-FLUSH_S = 0.01
+FLUSH_S = 0.025
 FLUSH_UNITS = 32
 # A cancelled batch's units are found out about so often.
 _WANTED_S = 1.0

@@ -10,6 +10,8 @@ from proctor_server.store.batches import Page, State
 
 # About 1 MB of result lines: large enough to be cheap, small enough to start at once.
 ENTRIES_AT_ONCE = 1000
+# News of a large batch comes every few milliseconds, and each look costs about one.
+_LINGER_S = 0.05
 
 
 async def pages(
@@ -34,7 +36,7 @@ async def pages(
         if page.entries:
             yield page
         if len(page.entries) < ENTRIES_AT_ONCE:
-            await watch.news(left)
+            await watch.news(left, _LINGER_S)
 
 
 async def until_ended(

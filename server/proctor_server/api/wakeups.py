@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import redis.asyncio
 from redis.exceptions import RedisError
@@ -23,19 +23,19 @@ class Wakeups:
 
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._redis = client
-        self._waiting: dict[bytes, set[asyncio.Event]] = {}
+        self._waiting: dict[bytes, set[Watch]] = {}
 
     @contextmanager
     def watch(self, batch_id: str) -> Iterator["Watch"]:
         """Watch a batch. News from here on is not missed, however late it is waited for."""
-        event = asyncio.Event()
+        watch = Watch()
         key = batch_id.encode()
-        self._waiting.setdefault(key, set()).add(event)
+        self._waiting.setdefault(key, set()).add(watch)
         try:
-            yield Watch(event)
+            yield watch
         finally:
             others = self._waiting[key]
-            others.discard(event)
+            others.discard(watch)
             if not others:
                 del self._waiting[key]
 
@@ -54,29 +54,43 @@ class Wakeups:
             await asyncio.sleep(_RECONNECT_S)
 
     def _wake(self, batch_ids: bytes) -> None:
-        for batch_id in batch_ids.split():
-            for event in self._waiting.get(batch_id, ()):
-                event.set()
+        for word in batch_ids.split():
+            for watch in self._waiting.get(word.rstrip(b"!"), ()):
+                watch.wake(ended=word.endswith(b"!"))
 
     def _wake_all(self) -> None:
-        for events in self._waiting.values():
-            for event in events:
-                event.set()
+        for watches in self._waiting.values():
+            for watch in watches:
+                watch.wake(ended=True)
 
 
 class Watch:
     """One who waits for one batch."""
 
-    def __init__(self, event: asyncio.Event) -> None:
-        self._event = event
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+        self._ended = asyncio.Event()
 
-    async def news(self, timeout_s: float) -> None:
-        """Return on news, or after `timeout_s` or BACKSTOP_S without any."""
-        timer = asyncio.get_running_loop().call_later(
-            max(0.0, min(timeout_s, BACKSTOP_S)), self._event.set
-        )
-        try:
-            await self._event.wait()
-        finally:
-            timer.cancel()
-            self._event.clear()
+    def wake(self, *, ended: bool) -> None:
+        """There is news; `ended`: look at once."""
+        self._news.set()
+        if ended:
+            self._ended.set()
+
+    async def news(self, timeout_s: float, linger_s: float = 0.0) -> None:
+        """Return on news, or after `timeout_s` or BACKSTOP_S without any.
+
+        News of less than a batch's end may gather for `linger_s` first.
+        """
+        if await _is_set(self._news, min(timeout_s, BACKSTOP_S)) and linger_s:
+            await _is_set(self._ended, min(timeout_s, linger_s))
+        self._news.clear()
+        self._ended.clear()
+
+
+async def _is_set(event: asyncio.Event, timeout_s: float) -> bool:
+    if not event.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await event.wait()
+    return event.is_set()

@@ -52,7 +52,8 @@ WORKER = PREFIX + "worker:"
 WORKERS = PREFIX + "workers"
 CLEANING = PREFIX + "cleaning"
 
-# One pub/sub channel; a message is the ids of batches that have news, separated by spaces.
+# One pub/sub channel; a message is the ids of batches that have news, separated by spaces, each
+# with a "!" if the batch has ended.
 NEWS = PREFIX + "news"
 
 # Five missed announcements of 3 s each: a dead worker is off the list within that time.

@@ -48,7 +48,7 @@ local function expire(batch, ttl)
   for _, kind in ipairs({BATCH, ITEMS, DONE, SEEN}) do redis.call('EXPIRE', kind .. batch, ttl) end
 end
 local function settle(ttl)
-  for _, batch in ipairs(order) do
+  for i, batch in ipairs(order) do
     local t = touched[batch]
     for verdict, n in pairs(t.verdicts) do
       redis.call('HINCRBY', BATCH .. batch, 'v:' .. verdict, n)
@@ -59,6 +59,7 @@ local function settle(ttl)
     if of[2] == 'running' and completed >= tonumber(of[1]) then
       redis.call('HSET', BATCH .. batch, 'state', 'done')
       expire(batch, ttl)
+      order[i] = batch .. '!'
     end
   end
   if #order > 0 then redis.call('PUBLISH', NEWS, table.concat(order, ' ')) end
@@ -206,7 +207,7 @@ end
 if freed > 0 then redis.call('DECRBY', PENDING, freed) end
 redis.call('HSET', BATCH .. batch, 'state', 'cancelled')
 expire(batch, ARGV[2])
-redis.call('PUBLISH', NEWS, batch)
+redis.call('PUBLISH', NEWS, batch .. '!')
 return of[1]
 """
 )
