@@ -10,7 +10,7 @@ from rich.table import Table
 
 from proctor.summary import STYLES, verdict_text
 from proctor.types import Result
-from proctor_server.demo_programs import HOSTILE, PARTIAL, Expectation
+from proctor_server.demo_programs import CANONICAL, EMPTY, HOSTILE, PARTIAL, Expectation
 
 # More than this many deviations have one cause; the first ones show it.
 _SHOWN_DEVIATIONS = 40
@@ -79,7 +79,7 @@ def _groups(outcomes: Sequence[Outcome]) -> Table:
     for name in ("as wanted", "mean pass rate", "mean reward"):
         table.add_column(name, justify="right")
     table.add_column("verdicts")
-    for group in dict.fromkeys(outcome.expectation.group for outcome in outcomes):
+    for group in (CANONICAL, EMPTY, PARTIAL, HOSTILE):
         of = [outcome for outcome in outcomes if outcome.expectation.group == group]
         results = [outcome.result for outcome in of]
         right = sum(outcome.deviation is None for outcome in of)

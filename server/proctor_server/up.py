@@ -169,6 +169,7 @@ def _redis(address: Path, data: Path) -> Child:
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": "redis.log",
     }
     argv = [_redis_server(), *(word for k, v in options.items() for word in (f"--{k}", v))]
 
