@@ -4,6 +4,7 @@ Standard library only, relative imports only: the folder is copied into every im
 run as it stands, and the host imports `frames`, `values` and `asserts` from it.
 
 main         commands in, reports out
+├── places   what is writable, shut
 ├── program  one program: compile, its tests, wipe
 │   ├── box        the program's files, and the proof that nothing stays
 │   └── supervise  one test: pipes, limits, what ended it
@@ -13,5 +14,5 @@ main         commands in, reports out
 │               ├── script     a source as __main__
 │               ├── candidate  a module whose functions are called from outside
 │               └── examiner   test code that calls a candidate
-└── frames, values, asserts
+└── frames, spec, values, asserts
 """

@@ -20,7 +20,9 @@ RECORDER = "__proctor_recorder__"
 class Prepared:
     """Test code made ready: what to compile, what to count, what to ask the program for."""
 
-    def __init__(self, tree, soft, hard, remote, modules):
+    def __init__(
+        self, tree: ast.Module, soft: int, hard: int, remote: list[str], modules: list[str]
+    ) -> None:
         self.tree = tree
         self.soft = soft
         self.hard = hard
@@ -28,7 +30,7 @@ class Prepared:
         self.modules = modules  # standard modules that the code uses without importing them
 
     @property
-    def total(self):
+    def total(self) -> int:
         """How many test cases there are; reaching the end counts where asserts do not."""
         return self.soft + (1 if self.hard or not self.soft else 0)
 
@@ -41,7 +43,7 @@ def count(code: str) -> int:
     return prepare(code).total
 
 
-def prepare(code):
+def prepare(code: str) -> Prepared:
     """Parse test code and soften its asserts. Raises SyntaxError or ValueError."""
     try:
         tree = ast.parse(code, "test.py")
@@ -54,12 +56,12 @@ def prepare(code):
 
 
 class _Softener(ast.NodeTransformer):
-    def __init__(self):
+    def __init__(self) -> None:
         self.soft = 0
         self.hard = 0
         self._guarded = 0
 
-    def visit_Try(self, node):
+    def visit_Try(self, node: ast.Try | ast.TryStar) -> ast.AST:
         guarded = bool(node.handlers)
         self._guarded += guarded
         node.body = [self.visit(child) for child in node.body]
@@ -68,9 +70,9 @@ class _Softener(ast.NodeTransformer):
             setattr(node, field, [self.visit(child) for child in getattr(node, field)])
         return node
 
-    visit_TryStar = visit_Try
+    visit_TryStar = visit_Try  # noqa: N815 - named by ast.NodeVisitor
 
-    def visit_Assert(self, node):
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
         if isinstance(node.test, ast.Constant):
             self.hard += not node.test.value
             return node
@@ -81,7 +83,7 @@ class _Softener(ast.NodeTransformer):
         self.soft += 1
         recorder = ast.Name(RECORDER, ast.Load())
 
-        def note(method, *arguments):
+        def note(method: str, *arguments: ast.expr) -> ast.stmt:
             call = ast.Call(ast.Attribute(recorder, method, ast.Load()), [ordinal, *arguments], [])
             return ast.Expr(call)
 
@@ -95,10 +97,10 @@ class _Softener(ast.NodeTransformer):
         return ast.copy_location(ast.Try([held], [handler], [], []), node)
 
 
-def _free_names(code, tree):
+def _free_names(code: str, tree: ast.AST) -> tuple[list[str], list[str]]:
     """Names the code uses but nowhere binds: (the program's, standard modules)."""
-    free = set()
-    bound = set()
+    free: set[str] = set()
+    bound: set[str] = set()
     tables = [symtable.symtable(code, "test.py", "exec")]
     top = tables[0]
     for symbol in top.get_symbols():

@@ -12,15 +12,17 @@ import contextlib
 import ctypes
 import os
 import stat
+from collections.abc import Callable, Iterator
 
 # Every place a program can write to; images mount nothing else writable.
-_SHARED = ("/tmp", "/dev/shm")
+_SHARED = ("/tmp", "/dev/shm")  # noqa: S108 - these very folders, to empty them
+_WORK_MODE = 0o755  # the agent looks into it, and has no right to override modes
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _IPC_RMID = 0
 _libc = ctypes.CDLL(None)
 # System V IPC objects outlive their makers; each table of them, and what removes one.
-_SYSV = {
+_SYSV: dict[str, Callable[[int], object]] = {
     "/proc/sysvipc/shm": lambda number: _libc.shmctl(number, _IPC_RMID, None),
     "/proc/sysvipc/sem": lambda number: _libc.semctl(number, 0, _IPC_RMID),
     "/proc/sysvipc/msg": lambda number: _libc.msgctl(number, _IPC_RMID, None),
@@ -36,7 +38,7 @@ class TooLarge(Exception):
 
 
 class Box:
-    def __init__(self, root, change_uid):
+    def __init__(self, root: str, change_uid: bool) -> None:
         """`change_uid` is False where there is one uid only, the agent's own."""
         self.sources = f"{root}/src"
         self.work = f"{root}/w/d"
@@ -52,10 +54,10 @@ class Box:
         ]
 
     @contextlib.contextmanager
-    def acting_as(self, uid):
+    def acting_as(self, uid: int | None) -> Iterator[None]:
         """Touch files with the program's rights. It can't signal or trace us meanwhile:
         our real and saved uid stay what they are."""
-        if not self._change_uid:
+        if not self._change_uid or uid is None:
             yield
             return
         os.setegid(uid)
@@ -66,17 +68,20 @@ class Box:
             os.seteuid(0)
             os.setegid(0)
 
-    def open(self, uid, file, source):
+    def open(self, uid: int | None, file: str, source: bytes) -> str:
         """Lay a program out for a uid; returns the path of its source."""
-        if self._change_uid:
-            os.chmod(self._parent, 0o1777)
+        self._door(0o1777)
         with self.acting_as(uid):
-            os.mkdir(self.work, 0o755)
-        if self._change_uid:
-            os.chmod(self._parent, 0o711)
+            os.mkdir(self.work, _WORK_MODE)
+        self._door(0o711)
         return self.place(file, source, 0o444)
 
-    def place(self, file, data, mode):
+    def _door(self, mode: int) -> None:
+        """Whether the program's uid may make and remove its working directory, or only enter."""
+        if self._change_uid:
+            os.chmod(self._parent, mode)
+
+    def place(self, file: str, data: bytes, mode: int) -> str:
         """Put a file where the program can read but not change it; returns its path."""
         path = f"{self.sources}/{file}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -86,7 +91,7 @@ class Box:
             os.close(fd)
         return path
 
-    def collect(self, uid, name, limit_bytes):
+    def collect(self, uid: int | None, name: str, limit_bytes: int) -> bytes:
         """Read a file that the program's uid made in its working directory.
 
         Raises FileNotFoundError, or TooLarge.
@@ -107,7 +112,7 @@ class Box:
                 raise TooLarge(f"{status.st_size} bytes")
             return file.read()
 
-    def input(self, data):
+    def input(self, data: bytes) -> int:
         """A descriptor to read these bytes from; the file has no name any more.
 
         World-readable, or the program could not open /dev/stdin; never writable.
@@ -124,7 +129,7 @@ class Box:
             os.close(fd)
             os.unlink(path)
 
-    def wipe(self, uid):
+    def wipe(self, uid: int | None) -> None:
         """Remove what a test left behind. Nothing of the uid may be alive.
 
         Raises Unclean when something stays.
@@ -133,7 +138,7 @@ class Box:
             return
         with self.acting_as(uid):
             try:
-                os.chmod(self.work, 0o755)
+                os.chmod(self.work, _WORK_MODE)
                 for place in (self.work, *_SHARED):
                     if os.listdir(place):
                         _empty(place)
@@ -145,7 +150,7 @@ class Box:
         if not self._is_clean():
             raise Unclean("files or System V IPC objects are left")
 
-    def _is_clean(self):
+    def _is_clean(self) -> bool:
         """Whether nothing is where a program can leave things."""
         try:
             if any(map(os.listdir, (self.work, *_SHARED))):
@@ -155,26 +160,24 @@ class Box:
         # Each table is one line, its heading, when there is nothing in it.
         return all(os.pread(fd, 4096, 0).count(b"\n") <= 1 for fd, _ in self._sysv)
 
-    def close(self, uid):
+    def close(self, uid: int | None) -> None:
         """Forget the program. Raises Unclean when something of it stays."""
         self.wipe(uid)
-        if self._change_uid:
-            os.chmod(self._parent, 0o1777)
+        self._door(0o1777)
         with self.acting_as(uid):
             os.rmdir(self.work)
-        if self._change_uid:
-            os.chmod(self._parent, 0o711)
+        self._door(0o711)
         for name in os.listdir(self.sources):
             os.unlink(f"{self.sources}/{name}")
 
 
-def _write_all(fd, data):
+def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
-def _empty(place):
+def _empty(place: str) -> None:
     """Remove all that lies below a directory, however deep and whatever its permissions.
 
     A directory inside another is moved to the top first, so that depth costs nothing.
@@ -206,5 +209,5 @@ def _empty(place):
         os.close(top)
 
 
-def _is_directory(name, parent):
+def _is_directory(name: str, parent: int) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)

@@ -12,37 +12,43 @@ import os
 import struct
 import sys
 import types
+from io import FileIO
 
 from . import script, values
+from .spec import Spec
+
+TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
+if TYPE_CHECKING:
+    from typing import Any
 
 _MUTABLE = (list, dict, set, bytearray)
 
 LENGTH = struct.Struct("!I")
 
 
-def _module(spec, fds):
+def _module(spec: Spec, fds: list[int]) -> dict[str, object]:
     """The program imported as a module: no `__main__` block runs."""
     code = script.load(spec, fds)
     module = types.ModuleType("candidate")
-    module.__dict__.update(__file__=spec["path"], __builtins__=builtins)
+    module.__dict__.update(__file__=spec.path, __builtins__=builtins)
     sys.modules["candidate"] = module
-    sys.argv = [spec["path"]]
-    sys.path.insert(0, os.path.dirname(spec["path"]))
+    sys.argv = [spec.path]
+    sys.path.insert(0, os.path.dirname(spec.path))
     exec(code, module.__dict__)  # noqa: S102 - this is what we are for
     return module.__dict__
 
 
-def answer(spec, fds):
+def answer(spec: Spec, fds: list[int]) -> None:
     """Answer one call: the request is a file, the reply goes down a pipe."""
     script.finish(script.guarded(_answer, spec, fds), {})
 
 
-def serve(spec, fds):
+def serve(spec: Spec, fds: list[int]) -> None:
     """Answer an examiner's requests until it hangs up."""
     script.finish(script.guarded(_serve, spec, fds), {})
 
 
-def _answer(spec, fds):
+def _answer(spec: Spec, fds: list[int]) -> None:
     namespace = _module(spec, fds)
     request, reply = fds
     with open(request, "rb") as file:
@@ -52,7 +58,7 @@ def _answer(spec, fds):
         pipe.write(data)
 
 
-def _serve(spec, fds):
+def _serve(spec: Spec, fds: list[int]) -> None:
     desk = Desk(_module(spec, fds))
     (channel,) = fds
     with open(channel, "r+b", buffering=0) as stream:
@@ -60,7 +66,7 @@ def _serve(spec, fds):
             write_message(stream, desk.reply(text))
 
 
-def read_message(stream, limit=None):
+def read_message(stream: FileIO, limit: int | None = None) -> bytes | None:
     """One message, or None at the end. Raises ValueError above the limit (bytes)."""
     head = _read_exactly(stream, LENGTH.size)
     if head is None:
@@ -71,13 +77,13 @@ def read_message(stream, limit=None):
     return _read_exactly(stream, length)
 
 
-def write_message(stream, text):
+def write_message(stream: FileIO, text: bytes) -> None:
     view = memoryview(LENGTH.pack(len(text)) + text)
     while view:
         view = view[stream.write(view) :]
 
 
-def _read_exactly(stream, size):
+def _read_exactly(stream: FileIO, size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:
         part = stream.read(size - len(data))
@@ -87,18 +93,18 @@ def _read_exactly(stream, size):
     return bytes(data)
 
 
-def _text(value):
+def _text(value: object) -> bytes:
     return values.dumps(value, lambda _: 0)
 
 
 class Desk:
     """Looks targets up, calls them, and keeps what can't cross."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace: dict[str, object]) -> None:
         self._namespace = namespace
-        self._kept = []
+        self._kept: list[object] = []
 
-    def reply(self, text):
+    def reply(self, text: bytes) -> bytes:
         """The encoded reply to an encoded request. An exit of the program passes through."""
         operation, target, args, kwargs = values.loads(text, self._kept_value)
         try:
@@ -112,17 +118,17 @@ class Desk:
             names = [base.__name__ for base in type(error).__mro__]
             return self._dump(("error", names, self._plain_args(error)))
 
-    def _dump(self, reply):
+    def _dump(self, reply: object) -> bytes:
         return values.dumps(reply, self._keep)
 
-    def _keep(self, value):
+    def _keep(self, value: object) -> int:
         self._kept.append(value)
         return len(self._kept) - 1
 
-    def _kept_value(self, number, _type_name):
+    def _kept_value(self, number: int, _type_name: str) -> object:
         return self._kept[number]
 
-    def _find(self, target):
+    def _find(self, target: int | str) -> object:
         if isinstance(target, int):
             return self._kept[target]
         first, *rest = target.split(".")
@@ -135,7 +141,7 @@ class Desk:
             found = getattr(found() if isinstance(found, type) else found, name)
         return found
 
-    def _changed(self, request, args):
+    def _changed(self, request: bytes, args: list[object]) -> dict[int, object]:
         """Arguments that the call changed in place, by position."""
         if not any(type(arg) in _MUTABLE for arg in args):
             return {}
@@ -146,36 +152,36 @@ class Desk:
             if type(arg) in _MUTABLE and _text(arg) != _text(original)
         }
 
-    def _plain_args(self, error):
+    def _plain_args(self, error: Exception) -> tuple[object, ...]:
         try:
             values.dumps(error.args)
         except values.NotPlain:
             return (str(error),)
         return error.args
 
-    def _call(self, target, args, kwargs):
+    def _call(self, target: "Any", args: list[object], kwargs: dict[str, object]) -> object:
         return target(*args, **kwargs)
 
-    def _get(self, target, args, _kwargs):
+    def _get(self, target: object, args: "list[Any]", _kwargs: object) -> object:
         return getattr(target, *args)
 
-    def _fetch(self, target, _args, _kwargs):
+    def _fetch(self, target: object, _args: object, _kwargs: object) -> object:
         return target
 
-    def _truth(self, target, _args, _kwargs):
+    def _truth(self, target: object, _args: object, _kwargs: object) -> bool:
         return bool(target)
 
-    def _iterate(self, target, _args, _kwargs):
+    def _iterate(self, target: "Any", _args: object, _kwargs: object) -> int:
         return self._keep(iter(target))
 
-    def _next(self, target, _args, _kwargs):
+    def _next(self, target: "Any", _args: object, _kwargs: object) -> object:
         return next(target)
 
-    def _item(self, target, args, _kwargs):
+    def _item(self, target: "Any", args: list[object], _kwargs: object) -> object:
         return target[args[0]]
 
-    def _length(self, target, _args, _kwargs):
+    def _length(self, target: "Any", _args: object, _kwargs: object) -> int:
         return len(target)
 
-    def _text(self, target, _args, _kwargs):
+    def _text(self, target: object, _args: object, _kwargs: object) -> str:
         return str(target)

@@ -9,6 +9,7 @@ import os
 import resource
 
 from . import candidate, examiner, script
+from .spec import Spec
 
 _PR_SET_DUMPABLE = 4
 _MIB = 1024 * 1024
@@ -16,7 +17,7 @@ _MIB = 1024 * 1024
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine_zygote():
+def confine_zygote() -> None:
     """Limits that are the same for every test: set once, inherited by every fork."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for name, value in (
@@ -30,12 +31,11 @@ def confine_zygote():
         resource.setrlimit(name, (value, value))
 
 
-def become(spec, fds):
+def become(spec: Spec, fds: list[int]) -> None:
     """Turn this fork into the program. Never returns.
 
-    `spec` keys: mode, uid (None: keep), cwd, cpu_s, processes, data_bytes (None: no limit),
-    path or argv, and those of the mode. `fds`: stdin, stdout, stderr, then the mode's own;
-    a Python program's begin with the status pipe and, with spec["compiled"], its code.
+    `fds`: stdin, stdout, stderr, then the mode's own; a Python program's begin with the
+    status pipe and, with `spec.compiled`, its code.
     """
     try:
         os.setsid()
@@ -45,34 +45,33 @@ def become(spec, fds):
         # lowest free numbers.
         os.closerange(3, fds[2] + 1)
         _offer_to_oom_killer()
-        cpu_s = spec["cpu_s"]
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-        if spec["data_bytes"] is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, (spec["data_bytes"],) * 2)
-        uid = spec["uid"]
-        resource.setrlimit(resource.RLIMIT_NPROC, (spec["processes"],) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (spec.cpu_s, spec.cpu_s + 1))
+        if spec.data_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (spec.data_bytes, spec.data_bytes))
+        uid = spec.uid
+        resource.setrlimit(resource.RLIMIT_NPROC, (spec.processes, spec.processes))
         if uid is not None:
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             # Changing uid makes /proc/self root's; /dev/stdin is a link through it.
             libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-        os.chdir(spec["cwd"])
-        _MODES[spec["mode"]](spec, fds[3:])
+        os.chdir(spec.cwd)
+        _MODES[spec.mode](spec, fds[3:])
     except BaseException as error:  # the one place where a fork of the zygote ends
         os.write(2, f"proctor: {type(error).__name__}: {error}\n".encode(errors="replace"))
     finally:
         os._exit(1)
 
 
-def _offer_to_oom_killer():
+def _offer_to_oom_killer() -> None:
     """When memory runs out the kernel is to take the program, not the zygote."""
     fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     os.write(fd, b"1000")
     os.close(fd)
 
 
-def _exec(spec, _fds):
-    os.execvp(spec["argv"][0], spec["argv"])
+def _exec(spec: Spec, _fds: list[int]) -> None:
+    os.execvp(spec.argv[0], spec.argv)  # noqa: S606 - no shell is the point
 
 
 _MODES = {

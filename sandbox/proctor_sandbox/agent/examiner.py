@@ -16,8 +16,18 @@ import marshal
 import os
 import sys
 import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import FileIO
 
 from . import asserts, candidate, values
+from .spec import Spec
+
+TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+    # Test code compiled: code, total, the program's names, modules.
+    Ready = tuple[types.CodeType, int, list[str], list[str]]
 
 # One answer of the program. Far above any expected value, below what would hurt the examiner.
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -35,19 +45,22 @@ class BadAnswer(CandidateError):
     """Raised when the program's answer is no value."""
 
 
-def run(spec, fds):
+def run(spec: Spec, fds: list[int]) -> None:
     """Run the test code against a candidate. Exits with 0 once it has told how it went."""
     status, channel, test = fds
     code, total, remote, modules = _prepared(spec, status, test)
-    tell = lambda line: os.write(status, line.encode() + b"\n")  # noqa: E731
+
+    def tell(line: str) -> None:
+        os.write(status, line.encode() + b"\n")
+
     tell(f"T {total}")
-    namespace = {"__name__": "test", "__builtins__": builtins}
+    namespace: dict[str, object] = {"__name__": "test", "__builtins__": builtins}
     with open(channel, "r+b", buffering=0) as stream:
         program = Program(stream)
         for name in remote:
             namespace[name] = Function(program, name)
         # Named by the problem's author, so even where a built-in has that name (MBPP/126: sum).
-        if entry_point := spec["entry_point"]:
+        if entry_point := spec.entry_point:
             namespace["candidate"] = namespace[entry_point] = Function(program, entry_point)
         for name in modules:
             namespace[name] = importlib.import_module(name)
@@ -64,12 +77,13 @@ def run(spec, fds):
     os._exit(0)
 
 
-def _prepared(spec, status, test):
+def _prepared(spec: Spec, status: int, test: int) -> "Ready":
     """Code object, total and free names; compiled once per problem and kept by the agent."""
     with open(test, "rb") as file:
         text = file.read()
-    if spec["prepared"]:
-        return marshal.loads(text)  # noqa: S302 - the agent's own, from an examiner
+    if spec.prepared:
+        ready: Ready = marshal.loads(text)  # noqa: S302 - the agent's own, from an examiner
+        return ready
     prepared = asserts.prepare(text.decode())
     code = compile(prepared.tree, "test.py", "exec", dont_inherit=True)
     result = (code, prepared.total, prepared.remote, prepared.modules)
@@ -86,22 +100,22 @@ class Recorder:
 
     Caught = Exception
 
-    def __init__(self, tell):
+    def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._seen = {}
+        self._seen: dict[int, bool] = {}
 
-    def held(self, ordinal):
+    def held(self, ordinal: int) -> None:
         if ordinal not in self._seen:
             self._seen[ordinal] = True
             self._tell(f"H {ordinal}")
 
-    def failed(self, ordinal):
+    def failed(self, ordinal: int) -> None:
         self._fail(ordinal, "false")
 
-    def raised(self, ordinal, error):
+    def raised(self, ordinal: int, error: Exception) -> None:
         self._fail(ordinal, type(error).__name__)
 
-    def _fail(self, ordinal, why):
+    def _fail(self, ordinal: int, why: str) -> None:
         if self._seen.get(ordinal, True):
             self._seen[ordinal] = False
             self._tell(f"F {ordinal} {why}")
@@ -110,10 +124,16 @@ class Recorder:
 class Program:
     """The far side: asks, and raises here what was raised there."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: FileIO) -> None:
         self._stream = stream
 
-    def ask(self, operation, target, args=(), kwargs=None):
+    def ask(
+        self,
+        operation: str,
+        target: int | str,
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> "Any":
         """The value that an operation on the program gave. Raises what the program raised,
         StopIteration at the end of an iterator, or CandidateError."""
         request = values.dumps((operation, target, args, kwargs or {}), _handle_number)
@@ -136,20 +156,22 @@ class Program:
                 _apply(changed, args)
                 return value
             names, error_args = rest
-            error = _rebuilt(names, error_args)
+            raised = _rebuilt(names, error_args)
         except (values.BadValue, TypeError, ValueError, KeyError, IndexError) as bad:
             raise BadAnswer(str(bad)[:200]) from None
-        raise error
+        raise raised
 
-    def _handle(self, number, type_name):
+    def _handle(self, number: int, type_name: str) -> "Handle":
         return Handle(self, number, type_name)
 
 
-def _apply(changed, args):
+def _apply(changed: "dict[int, Any]", args: Sequence[object]) -> None:
     """Bring changes that the call made to its arguments home, into the same objects."""
+    if type(changed) is not dict:
+        raise BadAnswer("no table of changed arguments")
     for place, value in changed.items():
-        original = args[place]
-        if type(original) is not type(value):
+        original: Any = args[place]
+        if type(value) is not type(original):
             raise BadAnswer("an argument changed its type")
         if isinstance(original, list | bytearray):
             original[:] = value
@@ -160,7 +182,7 @@ def _apply(changed, args):
             raise BadAnswer("an argument that can't change has changed")
 
 
-def _rebuilt(names, args):
+def _rebuilt(names: list[str], args: Sequence[object]) -> Exception:
     """The program's exception: the built-in one, or one of its name under the nearest such."""
     for name in names:
         base = getattr(builtins, name, None)
@@ -168,14 +190,17 @@ def _rebuilt(names, args):
             break
     else:
         base = RuntimeError
-    kind = base if base.__name__ == names[0] else type(str(names[0]), (base,), {})
+    # What is no identifier could be lines of what this process tells the agent.
+    name = names[0] if str.isidentifier(names[0]) else base.__name__
+    kind = base if base.__name__ == name else type(name, (base,), {})
     try:
-        return kind(*args)
+        error: Exception = kind(*args)
     except TypeError:  # UnicodeDecodeError and its like want what did not cross
-        return type(base.__name__, (Exception,), {})(*args)
+        error = type(base.__name__, (Exception,), {})(*args)
+    return error
 
 
-def _handle_number(value):
+def _handle_number(value: object) -> int:
     if isinstance(value, Handle | Function):
         return value._number()
     raise values.NotPlain(f"{type(value).__name__} can't be given to the program")
@@ -189,26 +214,26 @@ class Handle:
     arithmetic: those would let the program judge itself.
     """
 
-    def __init__(self, program, number, type_name):
+    def __init__(self, program: Program, number: int | str, type_name: str) -> None:
         self._program = program
         self._target = number
         self._type_name = type_name
 
-    def _number(self):
-        return self._target
+    def _number(self) -> int:
+        return int(self._target)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: object, **kwargs: object) -> object:
         return self._program.ask("call", self._target, args, kwargs)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         return self._program.ask("get", self._target, (name,))
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self._program.ask("truth", self._target) is True
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[object]:
         iterator = self._program.ask("iterate", self._target)
         while True:
             try:
@@ -217,30 +242,31 @@ class Handle:
                 return
             yield item
 
-    def __next__(self):
+    def __next__(self) -> object:
         return self._program.ask("next", self._target)
 
-    def __len__(self):
-        return self._program.ask("length", self._target)
+    def __len__(self) -> int:
+        length: int = self._program.ask("length", self._target)
+        return length
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: object) -> object:
         return self._program.ask("item", self._target, (key,))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self._program.ask("text", self._target))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self._type_name} of the program>"
 
 
 class Function(Handle):
     """A name of the program's, looked up when it is first used for more than a call."""
 
-    def __init__(self, program, name):
+    def __init__(self, program: Program, name: str) -> None:
         super().__init__(program, name, "name")
 
-    def _number(self):
-        fetched = self._program.ask("fetch", self._target)
+    def _number(self) -> int:
+        fetched: object = self._program.ask("fetch", self._target)
         if not isinstance(fetched, Handle):
             raise values.NotPlain(f"{self._target} is a plain value")
         return fetched._number()

@@ -1,11 +1,18 @@
 """Length-prefixed frames: a JSON header and any number of binary blobs.
 
-    frame  = u32 length of the rest | u32 header length | header | blobs
-    header = JSON object; its key "blobs" lists the blobs' lengths
+frame  = u32 length of the rest | u32 header length | header | blobs
+header = JSON object; its key "blobs" lists the blobs' lengths
 """
 
 import json
 import struct
+from collections.abc import Sequence
+
+TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+    Header = dict[str, Any]
 
 _LENGTHS = struct.Struct("!II")
 _PREFIX = 4
@@ -18,7 +25,7 @@ class FrameError(ValueError):
     """Raised when bytes are no frame. The stream they came from can't be used any more."""
 
 
-def pack(header, blobs=()):
+def pack(header: "Header", blobs: Sequence[bytes] = ()) -> bytes:
     """One frame as bytes. `header` is a dict without the key "blobs"."""
     if blobs:
         header = {**header, "blobs": [len(blob) for blob in blobs]}
@@ -32,13 +39,13 @@ def pack(header, blobs=()):
 class Decoder:
     """Turns a stream of bytes into frames."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> None:
         self._buffer += data
 
-    def next(self):
+    def next(self) -> "tuple[Header, list[bytes]] | None":
         """The next whole frame as (header, blobs), or None. Raises FrameError."""
         buffer = self._buffer
         if len(buffer) < _LENGTHS.size:

@@ -11,6 +11,7 @@
 Works are done in order. An agent whose stdin ends, ends.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -18,12 +19,17 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
 from . import frames, meter, places
 from .box import Box, Unclean
 from .program import NoCompiler, Program, Workshop
 from .spawner import Spawner, SpawnerDied
 from .supervise import Stuck, Supervisor
+
+TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
+if TYPE_CHECKING:
+    from .frames import Header
 
 _READ_BYTES = 1024 * 1024
 _STACK_BYTES = 256 * 1024 * 1024  # Codeforces and DMOJ: the stack is bounded by memory alone
@@ -39,12 +45,12 @@ class HostGone(Exception):
 class Outbox:
     """Frames on their way to the host; `due` is when they must go (monotonic seconds)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.due = _NEVER
-        self._waiting = []
+        self._waiting: list[bytes] = []
         self._size = 0
 
-    def put(self, header, blobs=()):
+    def put(self, header: "Header", blobs: Sequence[bytes] = ()) -> None:
         frame = frames.pack(header, blobs)
         self._waiting.append(frame)
         self._size += len(frame)
@@ -52,7 +58,7 @@ class Outbox:
         if self._size > _FLUSH_BYTES:
             self.flush()
 
-    def flush(self):
+    def flush(self) -> None:
         data = memoryview(b"".join(self._waiting))
         self._waiting.clear()
         self._size = 0
@@ -62,13 +68,13 @@ class Outbox:
 
 
 class Agent:
-    def __init__(self, config):
+    def __init__(self, config: "Header") -> None:
         """`config` keys: uid_base, uids (0: run everything under our own), box, python (None:
         no Python programs here), site, preload."""
         self._config = config
         self._decoder = frames.Decoder()
         self._outbox = Outbox()
-        self._spawners = {}
+        self._spawners: dict[str, Spawner] = {}
         self._uids_used = 0
         if config["uids"]:
             places.shut((config["box"], "/tmp", "/dev/shm"))  # noqa: S108 - the sandbox's own
@@ -86,7 +92,7 @@ class Agent:
         for name in ("python", "examiner") if config["python"] else ("launcher",):
             self._spawner(name)
 
-    def serve(self):
+    def serve(self) -> None:
         """Do works until the host hangs up. Raises FrameError when it speaks nonsense."""
         self._outbox.put(
             {
@@ -100,12 +106,12 @@ class Agent:
             header, blobs = self._receive()
             self._work(header, blobs)
 
-    def fault(self, why):
+    def fault(self, why: str) -> None:
         """Tell the host that this sandbox is of no more use."""
         self._outbox.put({"op": "fault", "why": why})
         self._outbox.flush()
 
-    def _receive(self):
+    def _receive(self) -> "tuple[Header, list[bytes]]":
         while (frame := self._decoder.next()) is None:
             self._outbox.flush()
             data = os.read(0, _READ_BYTES)
@@ -114,7 +120,7 @@ class Agent:
             self._decoder.feed(data)
         return frame
 
-    def _work(self, header, blobs):
+    def _work(self, header: "Header", blobs: list[bytes]) -> None:
         cases = header["cases"]
         program = Program(self._shop, header, blobs[0])
         run = program.compile()
@@ -136,26 +142,27 @@ class Agent:
                 self._tell(header, runs, last=True)
         program.close()
 
-    def _receive_go(self):
+    def _receive_go(self) -> bool:
         header, _ = self._receive()
-        return header["on"]
+        return header["on"] is True
 
-    def _tell(self, header, runs, last):
-        blobs = []
+    def _tell(self, header: "Header", runs: "list[Header]", last: bool) -> None:
+        blobs: list[bytes] = []
         for run in runs:
             full = {name: blob for name, blob in run.pop("blobs").items() if blob}
             run["b"] = "".join(full)
             blobs.extend(full.values())
         self._outbox.put({"op": "runs", "id": header["id"], "runs": runs, "last": last}, blobs)
 
-    def _next_uid(self):
-        count = self._config["uids"]
+    def _next_uid(self) -> int | None:
+        count: int = self._config["uids"]
         if not count:
             return None
         self._uids_used += 1
-        return self._config["uid_base"] + self._uids_used % count
+        base: int = self._config["uid_base"]
+        return base + self._uids_used % count
 
-    def _spawner(self, name):
+    def _spawner(self, name: str) -> Spawner:
         if name not in self._spawners:
             python = self._config["python"] or sys.executable
             here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -170,10 +177,10 @@ class Agent:
             )
         return self._spawners[name]
 
-    def _infrastructure(self):
+    def _infrastructure(self) -> set[int]:
         return {os.getpid(), *(spawner.pid for spawner in self._spawners.values())}
 
-    def _kill(self, uids):
+    def _kill(self, uids: Sequence[int | None]) -> None:
         """End every process of these uids; their zygotes will say that they are gone."""
         if not self._config["uids"]:
             ours = self._infrastructure()
@@ -181,7 +188,7 @@ class Agent:
                 if name.isdigit() and int(name) not in ours:
                     _signal(int(name))
             return
-        for uid in uids:
+        for uid in filter(None, uids):
             # kill(-1) reaches all that this uid may signal at one instant, forks included.
             pid = os.fork()
             if pid == 0:
@@ -194,11 +201,9 @@ class Agent:
             os.waitpid(pid, 0)
 
 
-def _signal(pid):
-    try:
+def _signal(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # gone already, which is what was wanted
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # gone already, which is what was wanted
 
 
 # All that a program finds in its environment. One thread for each numeric library: a test's
@@ -213,7 +218,7 @@ _ENVIRONMENT = {
 }
 
 
-def main():
+def main() -> None:
     """Serve on stdin and stdout with the configuration in the first argument."""
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     stack = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)

@@ -5,19 +5,20 @@ none (bubblewrap without root), processes are watched through /proc instead.
 """
 
 import os
+from collections.abc import Callable, Iterator
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _ROOT = "/sys/fs/cgroup"
 
 
-def find(infrastructure):
+def find(infrastructure: Callable[[], set[int]]) -> "Meter":
     """The meter that this machine allows. `infrastructure()` gives the pids that are ours."""
     for kind in (CgroupV2, CgroupV1):
         try:
             return kind()
         except OSError:
-            continue
+            continue  # not this hierarchy
     return Watch(infrastructure)
 
 
@@ -26,17 +27,17 @@ class _Cgroup:
 
     watches = False
 
-    def __init__(self, events, usage):
+    def __init__(self, events: str, usage: str) -> None:
         self._events = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
         self._usage = os.open(usage, os.O_RDONLY | os.O_CLOEXEC)
         self.oom_kills()
         self.memory_bytes()
 
-    def oom_kills(self):
+    def oom_kills(self) -> int:
         """How many processes the kernel has killed in this sandbox for want of memory."""
         return _field(os.pread(self._events, 4096, 0), b"oom_kill")
 
-    def memory_bytes(self):
+    def memory_bytes(self) -> int:
         """Memory charged to the sandbox now."""
         return int(os.pread(self._usage, 64, 0))
 
@@ -44,12 +45,12 @@ class _Cgroup:
 class CgroupV2(_Cgroup):
     name = "cgroup2"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(f"{_ROOT}/memory.events", f"{_ROOT}/memory.current")
         self._cpu = os.open(f"{_ROOT}/cpu.stat", os.O_RDONLY | os.O_CLOEXEC)
         self.cpu_s()
 
-    def cpu_s(self):
+    def cpu_s(self) -> float:
         """CPU time used in the sandbox so far, in seconds."""
         return _field(os.pread(self._cpu, 4096, 0), b"usage_usec") / 1e6
 
@@ -57,13 +58,13 @@ class CgroupV2(_Cgroup):
 class CgroupV1(_Cgroup):
     name = "cgroup1"
 
-    def __init__(self):
+    def __init__(self) -> None:
         memory = f"{_ROOT}/memory"
         super().__init__(f"{memory}/memory.oom_control", f"{memory}/memory.usage_in_bytes")
         self._cpu = os.open(f"{_ROOT}/cpuacct/cpuacct.usage", os.O_RDONLY | os.O_CLOEXEC)
         self.cpu_s()
 
-    def cpu_s(self):
+    def cpu_s(self) -> float:
         """CPU time used in the sandbox so far, in seconds."""
         return int(os.pread(self._cpu, 64, 0)) / 1e9
 
@@ -78,21 +79,21 @@ class Watch:
     name = "watch"
     watches = True
 
-    def __init__(self, infrastructure):
+    def __init__(self, infrastructure: Callable[[], set[int]]) -> None:
         self._infrastructure = infrastructure
 
-    def oom_kills(self):
+    def oom_kills(self) -> int:
         return 0
 
-    def memory_bytes(self):
+    def memory_bytes(self) -> int:
         """Resident memory of all that is not ours."""
         return sum(resident for _, resident in self._processes())
 
-    def cpu_s(self):
+    def cpu_s(self) -> float:
         """CPU time of all that is not ours, in seconds, dead children included."""
         return sum(cpu_s for cpu_s, _ in self._processes())
 
-    def _processes(self):
+    def _processes(self) -> Iterator[tuple[float, int]]:
         ours = self._infrastructure()
         for name in os.listdir("/proc"):
             if not name.isdigit() or int(name) in ours:
@@ -106,7 +107,10 @@ class Watch:
             yield sum(map(int, fields[11:15])) / _TICKS_PER_S, int(fields[21]) * _PAGE_BYTES
 
 
-def _field(text, name):
+Meter = CgroupV1 | CgroupV2 | Watch
+
+
+def _field(text: bytes, name: bytes) -> int:
     for line in text.splitlines():
         key, _, number = line.partition(b" ")
         if key == name:

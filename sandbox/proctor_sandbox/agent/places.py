@@ -8,7 +8,7 @@ import os
 import stat
 
 
-def shut(writable):
+def shut(writable: tuple[str, ...]) -> None:
     """Take the right to write to a mounted folder from all but root, except for these.
 
     Raises OSError when a folder can't be shut.

@@ -9,10 +9,17 @@ import hashlib
 import os
 import signal
 import socket
+from collections.abc import Callable, Sequence
 
 from . import box as boxes
 from . import script
-from .supervise import Launch, Limits, Sink
+from .spawner import Ended, Spawner
+from .spec import Spec
+from .supervise import Launch, Limits, Sink, Supervisor
+
+TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
+if TYPE_CHECKING:
+    from .frames import Header
 
 _MIB = 1024 * 1024
 
@@ -37,9 +44,19 @@ class NoCompiler(Exception):
 class Workshop:
     """What programs are run with; lives as long as the agent."""
 
-    def __init__(self, box, supervisor, path, uids, python, examiner, launcher):
-        """`path` is where commands are looked for. `uids()` gives an unused uid, or None. `python`, `examiner` and `launcher` give the
-        zygotes: of programs, of examiners, and a bare one that executes binaries."""
+    def __init__(
+        self,
+        box: boxes.Box,
+        supervisor: Supervisor,
+        path: str,
+        uids: Callable[[], int | None],
+        python: Callable[[], Spawner],
+        examiner: Callable[[], Spawner],
+        launcher: Callable[[], Spawner],
+    ) -> None:
+        """`path` is where commands are looked for. `uids()` gives an unused uid, or None.
+        `python`, `examiner` and `launcher` give the zygotes: of programs, of examiners, and a
+        bare one that executes binaries."""
         self.box = box
         self.supervisor = supervisor
         self.path = path
@@ -47,11 +64,12 @@ class Workshop:
         self.python = python
         self.examiner = examiner
         self.launcher = launcher
-        self.prepared = collections.OrderedDict()  # test code by digest, ready to run
+        # Test code by digest, ready to run.
+        self.prepared: collections.OrderedDict[bytes, bytes] = collections.OrderedDict()
 
 
 class Program:
-    def __init__(self, workshop, header, source):
+    def __init__(self, workshop: Workshop, header: "Header", source: bytes) -> None:
         """`header` keys: file, compile, run, limits. Lays the program out in the box."""
         self._shop = workshop
         self._box = workshop.box
@@ -59,15 +77,15 @@ class Program:
         self._run = header["run"]
         self._limits = Limits(**header["limits"])
         self._keep = len(header["cases"]) > 1
-        self._code = None
+        self._code: bytes | None = None
         self._uid = workshop.uids()
         self._path = self._box.open(self._uid, header["file"], source)
 
-    def close(self):
+    def close(self) -> None:
         """Forget everything of it. Raises Unclean."""
         self._box.close(self._uid)
 
-    def compile(self):
+    def compile(self) -> "Header | None":
         """None when it compiled or nothing had to be; else the evidence that it does not."""
         if not self._compile:
             return None
@@ -96,13 +114,13 @@ class Program:
         run["end"] = "compile_error"
         return run
 
-    def test(self, case, blobs):
+    def test(self, case: "Header", blobs: list[bytes]) -> "Header":
         """Run one case; returns its evidence, its box wiped. Raises Unclean."""
-        run = getattr(self, "_" + case["kind"])(case, blobs)
+        run: Header = getattr(self, "_" + case["kind"])(case, blobs)
         self._box.wipe(self._uid)
         return run
 
-    def _stdin(self, _case, blobs):
+    def _stdin(self, _case: "Header", blobs: list[bytes]) -> "Header":
         stdin = self._box.input(blobs[0])
         if self._compile:
             argv = [part.format(output=self._path) for part in self._run]
@@ -117,7 +135,7 @@ class Program:
         launch, sinks = self._launch_python("script", stdin=stdin)
         return self._finish([launch], sinks)
 
-    def _call(self, _case, blobs):
+    def _call(self, _case: "Header", blobs: list[bytes]) -> "Header":
         ((reply, answer),) = self._pipes(1)
         launch, sinks = self._launch_python("call", extra=[self._box.input(blobs[0]), answer])
         sinks.append(Sink(reply))
@@ -125,7 +143,7 @@ class Program:
         run["blobs"]["a"] = bytes(sinks[-1].data[: self._limits.output_bytes])
         return run
 
-    def _examine(self, case, blobs):
+    def _examine(self, case: "Header", blobs: list[bytes]) -> "Header":
         near, far = socket.socketpair()
         digest = hashlib.sha256(blobs[0]).digest()
         prepared = self._shop.prepared.get(digest)
@@ -135,7 +153,8 @@ class Program:
         uid = self._shop.uids()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         spec = self._spec("examiner", self._limits, uid, cwd="/")
-        spec.update(prepared=prepared is not None, entry_point=case.get("entry_point"))
+        spec.prepared = prepared is not None
+        spec.entry_point = case.get("entry_point")
         test = self._box.input(prepared or blobs[0])
         fds = [null, os.dup(null), os.dup(null), tell, near.detach(), test]
         examiner = Launch(self._shop.examiner(), spec, fds)
@@ -147,7 +166,9 @@ class Program:
                 self._shop.prepared.popitem(last=False)
         return run
 
-    def _launch_python(self, mode, stdin=None, extra=()):
+    def _launch_python(
+        self, mode: str, stdin: int | None = None, extra: Sequence[int] = ()
+    ) -> tuple[Launch, list[Sink]]:
         """A launch of the zygote, with the status pipe, and the code once it is known."""
         pipes = self._pipes(3)
         status, tell = pipes[2]
@@ -155,36 +176,57 @@ class Program:
         if self._code is not None:
             fds.append(self._box.input(self._code))
         launch, sinks = self._launch(
-            self._shop.python(), self._limits, mode, pipes, stdin, [*fds, *extra], path=self._path
+            self._shop.python(), self._limits, mode, pipes, stdin, [*fds, *extra]
         )
-        launch.spec.update(compiled=self._code is not None, keep=self._keep)
+        launch.spec.path = self._path
+        launch.spec.compiled = self._code is not None
+        launch.spec.keep = self._keep
         return launch, [*sinks, Sink(status)]
 
-    def _launch(self, spawner, limits, mode, pipes, stdin=None, extra=(), **more):
+    def _launch(
+        self,
+        spawner: Spawner,
+        limits: Limits,
+        mode: str,
+        pipes: list[tuple[int, int]],
+        stdin: int | None = None,
+        extra: Sequence[int] = (),
+        argv: list[str] | None = None,
+    ) -> tuple[Launch, list[Sink]]:
         if stdin is None:
             stdin = self._box.input(b"")
         (out, stdout), (err, stderr) = pipes[:2]
-        spec = {**self._spec(mode, limits, self._uid, self._box.work), **more}
+        spec = self._spec(mode, limits, self._uid, self._box.work, argv)
         return Launch(spawner, spec, [stdin, stdout, stderr, *extra]), [Sink(out), Sink(err)]
 
-    def _spec(self, mode, limits, uid, cwd):
-        return {
-            "mode": mode,
-            "uid": uid,
-            "cwd": cwd,
-            "cpu_s": limits.rlimit_cpu_s,
+    def _spec(
+        self,
+        mode: str,
+        limits: Limits,
+        uid: int | None,
+        cwd: str,
+        argv: list[str] | None = None,
+    ) -> Spec:
+        return Spec(
+            mode,
+            uid,
+            cwd,
+            limits.rlimit_cpu_s,
             # Counted per uid; where all share one, ours are counted too.
-            "processes": limits.processes + (_OURS if uid is None else 0),
+            limits.processes + (_OURS if uid is None else 0),
             # Where a cgroup holds memory, address space is free; else this is the backstop.
-            "data_bytes": 4 * limits.memory_bytes if self._shop.supervisor.meter.watches else None,
-        }
+            4 * limits.memory_bytes if self._shop.supervisor.meter.watches else None,
+            argv=argv,
+        )
 
-    def _pipes(self, count):
+    def _pipes(self, count: int) -> list[tuple[int, int]]:
         """Pipes that the program may open again by name (/dev/stdout): they are its own."""
         with self._box.acting_as(self._uid):
             return [os.pipe() for _ in range(count)]
 
-    def _finish(self, launches, sinks, limits=None):
+    def _finish(
+        self, launches: list[Launch], sinks: list[Sink], limits: Limits | None = None
+    ) -> "Header":
         limits = limits or self._limits
         try:
             cause, wall_s = self._shop.supervisor.run(launches, sinks, limits)
@@ -201,15 +243,17 @@ class Program:
         return run
 
 
-def _is_command(name, path):
+def _is_command(name: str, path: str) -> bool:
     return any(os.access(os.path.join(folder, name), os.X_OK) for folder in path.split(":"))
 
 
-def _evidence(result, cause, wall_s, limits, sinks):
+def _evidence(
+    result: Ended, cause: str | None, wall_s: float, limits: Limits, sinks: list[Sink]
+) -> "Header":
     """What the host gets to know of a test."""
-    status = result["status"]
+    status, cpu_s, peak_bytes = result
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-    if cause is None and (number == signal.SIGXCPU or result["cpu_s"] > limits.cpu_cap_s):
+    if cause is None and (number == signal.SIGXCPU or cpu_s > limits.cpu_cap_s):
         cause = "cpu"
     room = limits.output_bytes
     stdout = bytes(sinks[0].data[:room])
@@ -217,21 +261,21 @@ def _evidence(result, cause, wall_s, limits, sinks):
         "end": _CAUSES[cause] if cause else "exited" if number is None else "signaled",
         "code": os.WEXITSTATUS(status) if number is None else None,
         "signal": number,
-        "cpu": result["cpu_s"],
+        "cpu": cpu_s,
         "wall": wall_s,
-        "mem": result["peak_bytes"],
+        "mem": peak_bytes,
         "blobs": {"o": stdout, "e": bytes(sinks[1].data[: room - len(stdout)])},
     }
 
 
-def _assertions(told):
+def _assertions(told: bytes) -> "tuple[Header, bytes | None]":
     """What an examiner told, and its compiled test code where that came with it."""
     prepared = None
     if told.startswith(b"M "):
         head, _, rest = told.partition(b"\n")
         size = int(head[2:])
         prepared, told = rest[:size], rest[size:]
-    lines = [line.split(" ", 2) for line in told.decode(errors="replace").splitlines()]
+    lines = [line.split(" ", 2) for line in told.decode(errors="replace").split("\n") if line]
     total = next((int(line[1]) for line in lines if line[0] == "T"), 0)
     held = {int(line[1]) for line in lines if line[0] == "H"}
     failures = {int(line[1]): line[2] for line in lines if line[0] == "F"}

@@ -6,6 +6,9 @@ import marshal
 import os
 import sys
 import types
+from collections.abc import Callable
+
+from .spec import Spec
 
 COMPILED = b"M"
 REFUSED = b"E"
@@ -13,20 +16,20 @@ REFUSED = b"E"
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def load(spec, fds):
+def load(spec: Spec, fds: list[int]) -> types.CodeType:
     """The program's code object; takes its descriptors off the front of `fds`.
 
     The first is the status pipe, through which the agent hears that the source is refused,
     or gets the code for later tests: nothing of the program has run yet, so it is still ours
-    to write to. With spec["compiled"] the second holds such code and nothing is compiled.
+    to write to. With `spec.compiled` the second holds such code and nothing is compiled.
     """
     status = fds.pop(0)
-    if spec["compiled"]:
+    if spec.compiled:
         with open(fds.pop(0), "rb") as file:
-            code = marshal.loads(file.read())  # noqa: S302 - under the program's own uid
+            code: types.CodeType = marshal.loads(file.read())  # noqa: S302 - under the program's own uid
         os.close(status)
         return code
-    path = spec["path"]
+    path = spec.path
     with open(path, "rb") as file:
         source = file.read()
     try:
@@ -36,16 +39,16 @@ def load(spec, fds):
         sys.stderr.flush()
         os.write(status, REFUSED)
         os._exit(1)
-    if spec["keep"]:
+    if spec.keep:
         _write_all(status, COMPILED + marshal.dumps(code))
     os.close(status)
     return code
 
 
-def run(spec, fds):
+def run(spec: Spec, fds: list[int]) -> None:
     """Run as `__main__` and exit as the interpreter would."""
     code = load(spec, fds)
-    path = spec["path"]
+    path = spec.path
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins)
     sys.modules["__main__"] = main
@@ -54,7 +57,7 @@ def run(spec, fds):
     finish(guarded(exec, code, main.__dict__), main.__dict__)
 
 
-def guarded(run, *args):
+def guarded(run: Callable[..., object], *args: object) -> int:
     """Run something of the program's; returns the exit status the interpreter would end with."""
     try:
         run(*args)
@@ -71,7 +74,7 @@ def guarded(run, *args):
     return 0
 
 
-def finish(status, namespace):
+def finish(status: int, namespace: dict[str, object]) -> None:
     """End as the interpreter would: threads, exit handlers, open files, streams."""
     try:
         if "threading" in sys.modules:
@@ -83,13 +86,13 @@ def finish(status, namespace):
         sys.excepthook(type(error), error, error.__traceback__)
     for stream in (sys.stdout, sys.stderr, sys.__stdout__):
         try:
-            stream.flush()
+            stream.flush()  # type: ignore[union-attr] # None too is an error here
         except BaseException:  # the program may have closed or replaced it
             status = status or 120  # what CPython exits with when it can't flush stdout
     os._exit(status)
 
 
-def _status(code):
+def _status(code: object) -> int:
     if code is None:
         return 0
     if isinstance(code, int):
@@ -98,7 +101,7 @@ def _status(code):
     return 1
 
 
-def _write_all(fd, data):
+def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

@@ -16,12 +16,19 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 from . import child
+from .spec import Spec
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SOCKET_FD = 3
 _MAX_MESSAGE = 64 * 1024
+
+
+# How a test's processes ended: wait status of the first, CPU seconds of all, and the peak
+# resident bytes of the largest.
+Ended = tuple[int, float, int]
 
 
 class SpawnerDied(Exception):
@@ -31,16 +38,23 @@ class SpawnerDied(Exception):
 class Spawner:
     """Starts processes for the agent. One at a time; `fd` is readable when there is news."""
 
-    def __init__(self, python, path, env, preload=(), site=(), warm=True):
+    def __init__(
+        self,
+        python: str,
+        path: str,
+        env: dict[str, str],
+        preload: Sequence[str] = (),
+        site: Sequence[str] = (),
+        warm: bool = True,
+    ) -> None:
         self._python = python
         self._path = path
         self._env = env
         self._config = json.dumps({"preload": preload, "site": site, "warm": warm})
-        self._socket = None
-        self.pid = None
+        self._started = False
         self.start()
 
-    def start(self):
+    def start(self) -> None:
         """Start the process, again if need be, and wait until it is ready."""
         self.close()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -59,35 +73,37 @@ class Spawner:
             os.close(writer)
         self._socket = ours
         self.fd = ours.fileno()
+        self._started = True
         self.news()
 
-    def close(self):
+    def close(self) -> None:
         """End the process."""
-        if self._socket is not None:
+        if self._started:
+            self._started = False
             self._socket.close()
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-            self._socket = self.pid = None
 
-    def launch(self, spec, fds):
+    def launch(self, spec: Spec, fds: list[int]) -> None:
         """Start one process; `fds` are handed over and stay open here."""
-        message = marshal.dumps(spec)
+        message = marshal.dumps(spec.fields())
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
         try:
             self._socket.sendmsg([message], rights)
         except OSError as error:
             raise SpawnerDied(str(error)) from None
 
-    def news(self):
-        """What the zygote has to say: {"left": true} when the process has ended and others of
-        it live on; {"status", "cpu_s", "peak_bytes"} once nothing of it is alive."""
+    def news(self) -> Ended | None:
+        """What the zygote has to say: None when the process has ended and others of it live on,
+        how it ended once nothing of it is alive."""
         try:
             message = self._socket.recv(_MAX_MESSAGE)
         except OSError:
             message = b""
         if not message:
             raise SpawnerDied("the zygote has ended")
-        return marshal.loads(message)  # noqa: S302 - from the zygote, which only we speak to
+        news: Ended | None = marshal.loads(message)  # noqa: S302 - only the zygote speaks here
+        return news
 
 
 _BOOT = (
@@ -96,9 +112,9 @@ _BOOT = (
 )
 
 
-def main(config):
+def main(settings: str) -> None:
     """Become a zygote and serve the agent on descriptor 3."""
-    config = json.loads(config)
+    config = json.loads(settings)
     link = socket.socket(fileno=_SOCKET_FD)
     child.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if os.geteuid() == 0:
@@ -114,11 +130,11 @@ def main(config):
     sys.argv = [""]
     gc.collect()
     gc.freeze()
-    link.send(marshal.dumps({}))
+    link.send(marshal.dumps(None))
     serve(link)
 
 
-def _preload(names):
+def _preload(names: list[str]) -> None:
     """Import what programs import most, `random` in a state that every fork inherits.
 
     Its fork hook would seed it anew: a program is to behave the same each time. Hooks are
@@ -135,7 +151,7 @@ def _preload(names):
         importlib.import_module(name)
 
 
-def serve(link):
+def serve(link: socket.socket) -> None:
     """Fork for each request until the agent hangs up.
 
     Every object touched here is a page copied after each fork, so little is done.
@@ -148,24 +164,25 @@ def serve(link):
         pid = os.fork()
         if pid == 0:
             fds = list(memoryview(rights[0][2]).cast("i"))
-            child.become(marshal.loads(message), fds)  # noqa: S302 - the agent's
+            spec = Spec(**marshal.loads(message))  # noqa: S302 - the agent's
+            child.become(spec, fds)
         os.closerange(_SOCKET_FD + 1, _SOCKET_FD + 17)
         link.send(_reap(link, pid))
 
 
-def _reap(link, pid):
+def _reap(link: socket.socket, pid: int) -> bytes:
     """Wait until the process and all that it left are gone; their CPU time adds up."""
     cpu_s = 0.0
     peak_kib = 0
-    status = None
+    status = 0
     options = 0
     while True:
         try:
             ended, how, usage = os.wait4(-1, options)
         except ChildProcessError:
-            return marshal.dumps({"status": status, "cpu_s": cpu_s, "peak_bytes": peak_kib * 1024})
+            return marshal.dumps((status, cpu_s, peak_kib * 1024))
         if ended == 0:
-            link.send(marshal.dumps({"left": True}))
+            link.send(marshal.dumps(None))
             options = 0
             continue
         cpu_s += usage.ru_utime + usage.ru_stime
@@ -175,7 +192,7 @@ def _reap(link, pid):
             options = os.WNOHANG
 
 
-def _warm_up():
+def _warm_up() -> None:
     """Run one program that does what programs do, so that forks find it done.
 
     Measured in design.md: a test went from 3.5 to 1.6 ms.
@@ -185,7 +202,7 @@ def _warm_up():
         exec(code, {"__name__": "__main__"})  # noqa: S102 - our own text
 
 
-_REPRESENTATIVE = '''
+_REPRESENTATIVE = """
 import collections, functools, heapq, io, itertools, math, re, string, sys, traceback
 stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"3 4\\n1 2 3\\n")), encoding="utf-8")
 out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
@@ -223,4 +240,4 @@ print(fib(20), Deep(3, 4).norm, repr(Point(1, 2)), *itertools.islice(rows, 2), s
 print("{:>5} %s".format(1), 2 ** 100, 1.5e10, b"x", [1, (2,)], {"a": 1}, file=out)
 out.flush()
 "-".join(string.ascii_lowercase).encode().decode()
-'''
+"""

@@ -9,8 +9,15 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable, Sequence
 
-from .spawner import SpawnerDied
+from .meter import Meter
+from .spawner import Ended, Spawner, SpawnerDied
+from .spec import Spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .main import Outbox
 
 # A program may use this much of its CPU limit before it is stopped, so that a result just
 # over the limit is measured, not cut off (limits.CPU_SLACK on the host).
@@ -33,7 +40,7 @@ class Sink:
 
     __slots__ = ("data", "fd")
 
-    def __init__(self, fd):
+    def __init__(self, fd: int) -> None:
         self.fd = fd
         self.data = bytearray()
 
@@ -43,11 +50,12 @@ class Launch:
 
     __slots__ = ("fds", "result", "spawner", "spec")
 
-    def __init__(self, spawner, spec, fds):
+    result: Ended
+
+    def __init__(self, spawner: Spawner, spec: Spec, fds: list[int]) -> None:
         self.spawner = spawner
         self.spec = spec
         self.fds = fds
-        self.result = None
 
 
 class Limits:
@@ -55,7 +63,9 @@ class Limits:
 
     __slots__ = ("cpu_cap_s", "cpu_s", "memory_bytes", "output_bytes", "processes", "wall_s")
 
-    def __init__(self, cpu_s, wall_s, memory_bytes, output_bytes, processes):
+    def __init__(
+        self, cpu_s: float, wall_s: float, memory_bytes: int, output_bytes: int, processes: int
+    ) -> None:
         self.cpu_s = cpu_s
         self.wall_s = wall_s
         self.memory_bytes = memory_bytes
@@ -64,7 +74,7 @@ class Limits:
         self.cpu_cap_s = cpu_s * CPU_SLACK
 
     @property
-    def rlimit_cpu_s(self):
+    def rlimit_cpu_s(self) -> int:
         """Whole seconds, above the cap: it only bites where the agent was too slow."""
         return math.ceil(self.cpu_cap_s) + 1
 
@@ -72,13 +82,17 @@ class Limits:
 class Supervisor:
     """Runs tests one after another."""
 
-    def __init__(self, meter, kill, outbox):
+    def __init__(
+        self, meter: Meter, kill: Callable[[Sequence[int | None]], None], outbox: "Outbox"
+    ) -> None:
         """`kill(uids)` ends every process of these uids; `outbox` is flushed meanwhile."""
         self.meter = meter
         self.kill = kill
         self.outbox = outbox
 
-    def run(self, launches, sinks, limits):
+    def run(
+        self, launches: list[Launch], sinks: list[Sink], limits: Limits
+    ) -> tuple[str | None, float]:
         """Run a test. Its first launch is the program; a second one is its examiner.
 
         `sinks` are drained to their ends; the first two count against the output limit.
@@ -107,31 +121,37 @@ class Supervisor:
             cause = "output"
         return cause, wall_s
 
-    def _recover(self, launches):
+    def _recover(self, launches: list[Launch]) -> None:
         """Start zygotes again after the kernel has ended one; its orphans came to us."""
-        self.kill([launch.spec["uid"] for launch in launches])
+        self.kill([launch.spec.uid for launch in launches])
         for launch in launches:
             launch.spawner.start()
-            launch.result = {"status": signal.SIGKILL, "cpu_s": 0.0, "peak_bytes": 0}
+            launch.result = (signal.SIGKILL, 0.0, 0)
 
 
 class _Test:
     """The state of one test while it runs."""
 
-    def __init__(self, supervisor, launches, sinks, limits):
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        launches: list[Launch],
+        sinks: list[Sink],
+        limits: Limits,
+    ) -> None:
         self._supervisor = supervisor
         self._meter = supervisor.meter
         self._limits = limits
-        self._uids = [launch.spec["uid"] for launch in launches]
+        self._uids = [launch.spec.uid for launch in launches]
         self._sinks = {sink.fd: sink for sink in sinks}
         self._counted = sinks[:2]
         self._examiner = launches[-1] if len(launches) > 1 else None
         self._examined = False
         self._killed = False
-        self.cause = None
+        self.cause: str | None = None
         self._poll = select.poll()
         self._draining = False
-        self._running = {}
+        self._running: dict[int, Launch] = {}
         self._cpu_base_s = self._meter.cpu_s()
         self.started = time.monotonic()
         self._deadline = self.started + limits.wall_s
@@ -145,7 +165,7 @@ class _Test:
             self._running[launch.spawner.fd] = launch
             self._poll.register(launch.spawner.fd, select.POLLIN)
 
-    def run(self):
+    def run(self) -> None:
         outbox = self._supervisor.outbox
         while self._running:
             wake = min(self._deadline, self._look, outbox.due)
@@ -163,7 +183,7 @@ class _Test:
             elif now >= self._look:
                 self._on_look(now)
 
-    def _on_output(self, sink):
+    def _on_output(self, sink: Sink) -> None:
         data = os.read(sink.fd, _READ_BYTES)
         if not data:
             self._poll.unregister(sink.fd)
@@ -173,13 +193,13 @@ class _Test:
         if self.has_too_much_output():
             self._stop("output")
 
-    def has_too_much_output(self):
+    def has_too_much_output(self) -> bool:
         return sum(len(sink.data) for sink in self._counted) > self._limits.output_bytes
 
-    def _on_news(self, launch):
+    def _on_news(self, launch: Launch) -> None:
         news = launch.spawner.news()
-        if "left" in news:
-            self._supervisor.kill([launch.spec["uid"]])
+        if news is None:
+            self._supervisor.kill([launch.spec.uid])
             return
         launch.result = news
         self._poll.unregister(launch.spawner.fd)
@@ -189,12 +209,12 @@ class _Test:
             self._examined = True
             self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
 
-    def _on_deadline(self):
+    def _on_deadline(self) -> None:
         if self._killed:
             raise Stuck("killed processes are still alive")
         self._stop(None if self._examined else "wall")
 
-    def _on_look(self, now):
+    def _on_look(self, now: float) -> None:
         if not self._draining:
             self._draining = True
             for fd in self._sinks:
@@ -207,12 +227,12 @@ class _Test:
         else:
             self._look = now + self._until_look(used_s)
 
-    def _until_look(self, used_s):
+    def _until_look(self, used_s: float) -> float:
         """Seconds until a limit may have been reached: all cores together can't be faster."""
         wait_s = max(0.002, (self._limits.cpu_cap_s - used_s) / _CORES)
         return min(wait_s, _WATCH_S) if self._meter.watches else wait_s
 
-    def _stop(self, cause):
+    def _stop(self, cause: str | None) -> None:
         if not self._killed:
             self._killed = True
             self.cause = cause
