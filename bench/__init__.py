@@ -1,0 +1,1 @@
+"""`make bench`: Proctor and what it is compared with, measured side by side in one run."""

@@ -1,0 +1,123 @@
+"""The whole stack, from a request to its rewards."""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from bench import workloads
+from bench.cpu import Parts
+from proctor import AsyncClient, Client
+from proctor.types import Item, Problem
+from proctor_server.backends import SandboxKind
+from proctor_server.up import StackOptions, background_stack, cores, free_port
+
+# Far above what any batch takes; a stack that hangs must not hang the bench.
+_LONGEST_S = 600.0
+
+
+class WrongReward(Exception):
+    """Raised when a program that is right earned anything else than 1.0: nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A stack of our own, with a client of it."""
+
+    url: str
+    sandbox: str  # one line: which kind, and what that means
+    parts: Parts
+    client: Client
+
+
+@contextmanager
+def running_stack(sandbox: SandboxKind, runtime: str | None) -> Iterator[Server]:
+    """The embedded stack with a worker for each core. Raises StackError."""
+    with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder:
+        options = StackOptions(
+            state_dir=Path(folder),
+            port=free_port(),
+            workers=cores(),
+            sandbox=sandbox,
+            runtime=runtime,
+        )
+        with (
+            (Path(folder) / "log").open("w+b") as log,
+            background_stack(options, log) as stack,
+            Client(stack.url) as client,
+        ):
+            client.put_problem(workloads.TRIVIAL)
+            pids = stack.supervisor.pids
+            workers = tuple(pid for name, pid in pids.items() if name.startswith("worker"))
+            parts = Parts(api=pids["api"], redis=pids["redis"], workers=workers)
+            yield Server(stack.url, stack.sandbox, parts, client)
+
+
+def trivial_batch(server: Server, programs: int, mark: str) -> float:
+    """Seconds from posting a batch of trivial programs to its last reward."""
+    sources = list(islice(workloads.trivial(mark), programs))
+    began = time.perf_counter()
+    rewards = server.client.score(
+        workloads.TRIVIAL.id, sources, form="source", timeout_s=_LONGEST_S
+    )
+    seconds = time.perf_counter() - began
+    _check(rewards)
+    return seconds
+
+
+def humaneval_batch(server: Server, problems: list[Problem], samples: int, mark: str) -> float:
+    """Seconds from posting canonical solutions to the last reward."""
+    programs = workloads.humaneval_programs(problems, samples, mark)
+    ids, sources = [problem.id for problem, _ in programs], [source for _, source in programs]
+    began = time.perf_counter()
+    rewards = server.client.score(
+        ids, sources, form="source", reward={"name": "all_or_nothing"}, timeout_s=_LONGEST_S
+    )
+    seconds = time.perf_counter() - began
+    _check(rewards)
+    return seconds
+
+
+def single_requests(server: Server, requests: int, mark: str) -> list[float]:
+    """Seconds of each of some requests for one program, one after the other."""
+    times = []
+    for source in islice(workloads.trivial(mark), requests):
+        began = time.perf_counter()
+        result = server.client.submission(_item(source), timeout_s=_LONGEST_S)
+        times.append(time.perf_counter() - began)
+        _check([result.reward])
+    return times
+
+
+def many_callers(server: Server, callers: int, requests: int, mark: str) -> float:
+    """Seconds until each of some callers has had its requests for one program answered."""
+
+    async def caller(client: AsyncClient, sources: Sequence[str]) -> None:
+        for source in sources:
+            result = await client.submission(_item(source), timeout_s=_LONGEST_S)
+            _check([result.reward])
+
+    async def all_callers() -> float:
+        sources = list(islice(workloads.trivial(mark), callers * requests))
+        async with AsyncClient(server.url) as client, asyncio.TaskGroup() as group:
+            began = time.perf_counter()
+            for number in range(callers):
+                group.create_task(caller(client, sources[number::callers]))
+        return time.perf_counter() - began
+
+    return asyncio.run(all_callers())
+
+
+def _item(source: str) -> Item:
+    return Item(problem_id=workloads.TRIVIAL.id, source=source)
+
+
+def _check(rewards: Sequence[float | None]) -> None:
+    wrong = [reward for reward in rewards if reward != 1.0]
+    if wrong:
+        raise WrongReward(f"{len(wrong)} of {len(rewards)} right programs earned {wrong[0]}")
