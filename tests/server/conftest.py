@@ -1,0 +1,154 @@
+"""A real API over a real Redis, with workers that need no sandbox (see stand_in.py)."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+import uvicorn
+
+from proctor_server.api.app import create_app
+from proctor_server.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+TWO_TESTS: dict[str, Any] = {
+    "id": "two",
+    "statement": "Echo the number.",
+    "tests": [
+        {"kind": "stdin", "input": "hidden-in-1", "output": "hidden-out-1"},
+        {"kind": "stdin", "input": "shown-in-2", "output": "shown-out-2", "public": True},
+    ],
+}
+
+
+@pytest.fixture
+def settings(redis_url: str, redis_client: "redis.Redis") -> Settings:
+    """Settings over an empty Redis; the environment's are left out."""
+    return Settings(redis_url=redis_url, max_source_bytes=100_000, max_body_bytes=2_000_000)
+
+
+class _Server(uvicorn.Server):
+    """Stopped by its flag alone: signal handlers belong to the main thread."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[httpx.Client]:
+    """A real API server, and a client of it."""
+    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="critical")
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, name="api")
+    thread.start()
+    try:
+        wait_until(lambda: server.started or not thread.is_alive(), "the API is up")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def api(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of a real API."""
+    with serving(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def two(api: httpx.Client) -> str:
+    """The id of a stored problem with one hidden and one public test."""
+    api.put("/v1/problems/two", json=TWO_TESTS).raise_for_status()
+    return "two"
+
+
+@dataclass
+class Workers:
+    """Real RQ workers as processes."""
+
+    environment: dict[str, str]
+    log: Path
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def start(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start one."""
+        with (self.log.parent / "workers.err").open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.server.stand_in"],
+                cwd=ROOT,
+                env=self.environment | environment,
+                stderr=errors,
+            )
+        self.processes.append(process)
+        return process
+
+    def ran(self) -> list[str]:
+        """The first lines of the programs that were started, in order."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def errors(self) -> str:
+        """What the workers wrote to stderr."""
+        path = self.log.parent / "workers.err"
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
+    """Starts workers; they are ended afterwards."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server", "sandbox")),
+        "PROCTOR_REDIS_URL": settings.redis_url,
+        "STAND_IN_LOG": str(tmp_path / "ran.log"),
+    }
+    made = Workers(dict(environment), tmp_path / "ran.log")
+    yield made
+    for process in made.processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def worker(workers: Workers, redis_client: "redis.Redis") -> Workers:
+    """One worker that is there."""
+    workers.start()
+    wait_until(lambda: redis_client.zcard("proctor:workers") == 1, "a worker is there")
+    return workers
+
+
+def wait_until(condition: Callable[[], object], what: str, within_s: float = 20.0) -> None:
+    """Wait for a condition; fail when it does not come true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        time.sleep(0.01)
+
+
+def results(api: httpx.Client, batch_id: str, cursor: int = 0, wait: float = 20) -> list[Any]:
+    """All lines of a results stream, the end last."""
+    answer = api.get(f"/v1/batches/{batch_id}/results", params={"cursor": cursor, "wait": wait})
+    assert answer.status_code == 200, answer.text
+    return [httpx.Response(200, text=line).json() for line in answer.text.splitlines()]
+
+
+def post(api: httpx.Client, *sources: str, problem: str = "two", **options: Any) -> str:
+    """Post a batch of programs; its id."""
+    items = [{"problem_id": problem, "source": source} for source in sources]
+    answer = api.post("/v1/batches", json={"items": items, **options})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
