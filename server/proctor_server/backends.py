@@ -27,18 +27,21 @@ def open_backend(sandbox: SandboxKind, runtime: str | None = None) -> tuple[Back
         return _docker(runtime), f"docker: {MEANING['docker']}"
     if sandbox == "bubblewrap":
         return _bubblewrap(), _bubblewrap_line()
+    no_docker = "no Docker engine answers"
     try:
         docker = _docker(runtime)
+        no_docker = "Docker answers, but starts no sandbox"
         docker.start("python").close()
-    except SandboxUnavailable as no_docker:
+    except SandboxUnavailable as why_no_docker:
         try:
             bubblewrap = _bubblewrap()
             bubblewrap.start("python").close()
-        except SandboxUnavailable as no_bubblewrap:
+        except SandboxUnavailable as why_no_bubblewrap:
             raise SandboxUnavailable(
-                f"no kind of sandbox works here. Docker: {no_docker}. Bubblewrap: {no_bubblewrap}"
-            ) from no_bubblewrap
-        return bubblewrap, f"{_bubblewrap_line()} (no Docker: {no_docker})"
+                f"no kind of sandbox works here. Docker: {why_no_docker}. "
+                f"Bubblewrap: {why_no_bubblewrap}"
+            ) from why_no_bubblewrap
+        return bubblewrap, f"{_bubblewrap_line()} ({no_docker}; see proctor doctor)"
     return docker, f"docker: {MEANING['docker']}"
 
 
