@@ -168,12 +168,12 @@ def test_a_batch_is_found_again_and_read_from_a_cursor(stack: Stack, client: Cli
 
 
 def test_time_out_and_cancel(client: Client) -> None:
-    slow = [f"import time; time.sleep(1)#{n}{time.time()}" for n in range(40)]
+    slow = [f"import time; time.sleep(0.3)#{n}{time.time()}" for n in range(40)]
     with pytest.raises(WaitTimeout):
         client.score("client/add", slow, form="source", timeout_s=1)
     batch = client.submit({"problem_id": "client/add", "source": f"{s}!"} for s in slow)
     assert batch.cancel().state == "cancelled"
-    results = list(batch.results(timeout_s=30))
+    results = list(batch.results(timeout_s=60))
     assert sorted(result.index for result in results) == list(range(40))
     assert "cancelled" in {result.state for result in results}
 
