@@ -5,12 +5,14 @@ Every worker is one now and then; a lock of seconds keeps them from doing it twi
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rq.executions import Execution
 from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.worker_registration import clean_worker_registry
 
+from proctor_server.origin import Origin
 from proctor_server.queue import ChunkJob, ChunkQueue, alone
 from proctor_server.store import keys
 from proctor_server.store.chunks import Chunks
@@ -43,6 +45,7 @@ class Janitor:
         if not self._redis.set(keys.CLEANING, worker.name, nx=True, ex=keys.CLEANING_TTL_S):
             return
         try:
+            self._dead_next_door()
             self._abandoned()
             self._lost()
             clean_worker_registry(self._queue)
@@ -58,6 +61,17 @@ class Janitor:
         reason = f"given up after several attempts; the last one ended with {cause}"
         _log.error("chunk %s: %s", chunk_id, reason)
         self._chunks.give_up(chunk_id, reason)
+
+    def _dead_next_door(self) -> None:
+        """What a worker of this very machine left by dying need not wait for its heart."""
+        registry = StartedJobRegistry(queue=self._queue)
+        for job_id, execution_id in registry.get_job_and_execution_ids(cleanup=False):
+            execution = Execution(execution_id, job_id, self._redis)
+            name: Any = self._redis.hget(execution.key, "worker_name")
+            origin = None if name is None else Origin.of(name.decode())
+            if origin is not None and origin.is_dead():
+                _log.warning("worker %s is dead: its job is taken up", name.decode())
+                self._redis.zadd(registry.key, {execution.composite_key: 1}, xx=True)
 
     def _abandoned(self) -> None:
         """Jobs whose worker's heart stopped: RQ retries them, or fails them for good."""

@@ -20,7 +20,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rq import Queue, SimpleWorker
-from rq.exceptions import NoSuchJobError
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -98,6 +97,10 @@ class ChunkWorker(SimpleWorker):
         """Whether a signal asked for the end."""
         return self._stop_requested
 
+    def listen_for_stop(self) -> None:
+        """Heed SIGTERM and SIGINT from here on, as `work` does."""
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
+
     # -- reading a job -------------------------------------------------------------------------
 
     def dequeue_job_and_maintain_ttl(
@@ -131,7 +134,7 @@ class ChunkWorker(SimpleWorker):
         job = ChunkJob(job_id, connection=self.connection, serializer=JSONSerializer)
         try:
             job.restore(fields)
-        except (NoSuchJobError, ValueError) as error:
+        except Exception as error:  # RQ raises whatever odd bytes in Redis lead to
             # Ended by another worker, or not written by us: nothing to run either way.
             _log.warning("job %s can't be read (%s)", job_id, type(error).__name__)
             self._queue.intermediate_queue.remove(job_id)

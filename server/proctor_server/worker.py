@@ -5,7 +5,6 @@ import os
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from proctor.types import Problem
 from proctor_server import jobs
 from proctor_server.fleet import Announcement, State, announce, withdraw
 from proctor_server.janitor import Janitor
+from proctor_server.origin import Origin
 from proctor_server.queue import ChunkQueue
 from proctor_server.rq_worker import ChunkWorker
 from proctor_server.runner import ChunkRunner, Verifies
@@ -59,7 +59,7 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
     Raises SandboxUnavailable where no kind of sandbox works here.
     """
     connection = worker_connection(settings.redis_url)
-    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    name = Origin.here().worker_name()
     equipment = (equip or sandboxes)(settings, StoredProblems(connection))
     try:
         chunks = Chunks(connection, settings.results_ttl_s, settings.outcome_ttl_s)
@@ -75,6 +75,7 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
             name=name,
         )
         jobs.runner.set(runner)
+        worker.listen_for_stop()
         with _beating(worker, sign):
             worker.work(logging_level="WARNING")
     except RedisError as error:
