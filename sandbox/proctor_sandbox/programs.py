@@ -119,13 +119,15 @@ class Work:
     """One program with the cases to run it on.
 
     With `until`, cases are run one by one and the rest is left out once it returns True.
-    `tag` is the caller's own and comes back untouched.
+    With `condense`, each run is replaced by what it returns as soon as it arrives, so that
+    output which has been judged takes no memory; `until` sees the condensed run. `tag` is the caller's own and comes back untouched.
     """
 
     program: Program
     cases: Sequence[Case]
     limits: Limits = Limits()
     until: Callable[[int, Run], bool] | None = None
+    condense: Callable[[int, Run], Run] | None = None
     tag: object = None
 
 

@@ -40,12 +40,12 @@ def _module(spec: Spec, fds: list[int]) -> dict[str, object]:
 
 def answer(spec: Spec, fds: list[int]) -> None:
     """Answer one call: the request is a file, the reply goes down a pipe."""
-    script.finish(script.guarded(_answer, spec, fds), {})
+    script.leave(script.guarded(_answer, spec, fds))
 
 
 def serve(spec: Spec, fds: list[int]) -> None:
     """Answer an examiner's requests until it hangs up."""
-    script.finish(script.guarded(_serve, spec, fds), {})
+    script.leave(script.guarded(_serve, spec, fds))
 
 
 def _answer(spec: Spec, fds: list[int]) -> None:

@@ -25,15 +25,22 @@ class FrameError(ValueError):
     """Raised when bytes are no frame. The stream they came from can't be used any more."""
 
 
-def pack(header: "Header", blobs: Sequence[bytes] = ()) -> bytes:
+def pack(header: "Header", blobs: "Sequence[bytes | memoryview]" = ()) -> bytes:
     """One frame as bytes. `header` is a dict without the key "blobs"."""
+    return b"".join(parts(header, blobs))
+
+
+def parts(
+    header: "Header", blobs: "Sequence[bytes | memoryview]" = ()
+) -> "list[bytes | memoryview]":
+    """The same, in pieces: large blobs are not copied."""
     if blobs:
         header = {**header, "blobs": [len(blob) for blob in blobs]}
     head = json.dumps(header, separators=(",", ":")).encode()
     length = _PREFIX + len(head) + sum(map(len, blobs))
     if length > MAX_FRAME_BYTES:
         raise FrameError(f"frame of {length} bytes is above {MAX_FRAME_BYTES}")
-    return b"".join([_LENGTHS.pack(length, len(head)), head, *blobs])
+    return [_LENGTHS.pack(length, len(head)) + head, *blobs]
 
 
 class Decoder:

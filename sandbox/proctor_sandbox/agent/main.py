@@ -47,24 +47,28 @@ class Outbox:
 
     def __init__(self) -> None:
         self.due = _NEVER
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes | memoryview] = []
         self._size = 0
 
-    def put(self, header: "Header", blobs: Sequence[bytes] = ()) -> None:
-        frame = frames.pack(header, blobs)
-        self._waiting.append(frame)
-        self._size += len(frame)
+    def put(self, header: "Header", blobs: "Sequence[bytes | memoryview]" = ()) -> None:
+        parts = frames.parts(header, blobs)
+        self._waiting.extend(parts)
+        self._size += sum(map(len, parts))
         self.due = min(self.due, time.monotonic() + _FLUSH_S)
         if self._size > _FLUSH_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        data = memoryview(b"".join(self._waiting))
-        self._waiting.clear()
+        waiting = self._waiting
+        if self._size <= _FLUSH_BYTES:
+            waiting = [b"".join(waiting)]
+        for part in waiting:
+            data = memoryview(part)
+            while data:
+                data = data[os.write(1, data) :]
+        self._waiting = []
         self._size = 0
         self.due = _NEVER
-        while data:
-            data = data[os.write(1, data) :]
 
 
 class Agent:
@@ -124,30 +128,36 @@ class Agent:
         cases = header["cases"]
         program = Program(self._shop, header, blobs[0])
         run = program.compile()
-        if run is not None:
-            self._tell(header, [run], last=True)
+        if run is not None or not cases:
+            self._tell(header, [run] if run else [], last=True)
         else:
-            runs = []
-            for case, blob in zip(cases, blobs[1:], strict=True):
-                run = program.test(case, [blob])
-                runs.append(run)
-                last = len(runs) == len(cases) or run["end"] == "compile_error"
-                if header["step"]:
-                    self._tell(header, [run], last)
-                    if last or not self._receive_go():
-                        break
-                elif last:
-                    break
-            if not header["step"] or not cases:
-                self._tell(header, runs, last=True)
+            self._test(program, header, cases, blobs[1:])
         program.close()
+
+    def _test(
+        self, program: Program, header: "Header", cases: "list[Header]", blobs: list[bytes]
+    ) -> None:
+        """Run the cases, and tell of them together unless each is to be told, or much is held:
+        what is held counts as the sandbox's memory, and so as the next test's."""
+        runs: list[Header] = []
+        held = 0
+        for place, (case, blob) in enumerate(zip(cases, blobs, strict=True), 1):
+            run = program.test(case, [blob])
+            runs.append(run)
+            held += sum(map(len, run["blobs"].values()))
+            last = place == len(cases) or run["end"] == "compile_error"
+            if last or header["step"] or held > _FLUSH_BYTES:
+                self._tell(header, runs, last)
+                runs, held = [], 0
+            if last or (header["step"] and not self._receive_go()):
+                return
 
     def _receive_go(self) -> bool:
         header, _ = self._receive()
         return header["on"] is True
 
     def _tell(self, header: "Header", runs: "list[Header]", last: bool) -> None:
-        blobs: list[bytes] = []
+        blobs: list[bytes | memoryview] = []
         for run in runs:
             full = {name: blob for name, blob in run.pop("blobs").items() if blob}
             run["b"] = "".join(full)

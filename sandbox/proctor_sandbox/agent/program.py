@@ -101,15 +101,15 @@ class Program:
             try:
                 binary = self._box.collect(self._uid, "program", _MAX_BINARY_BYTES)
             except FileNotFoundError:
-                run["blobs"]["e"] += b"\nproctor: the compiler made no program"
+                _remark(run, "the compiler made no program")
             except boxes.TooLarge as error:
-                run["blobs"]["e"] += f"\nproctor: the program is too large: {error}".encode()
+                _remark(run, f"the program is too large: {error}")
             else:
                 self._path = self._box.place("program", binary, 0o555)
                 self._box.wipe(self._uid)
                 return None
         elif run["end"] != "exited":
-            run["blobs"]["e"] += f"\nproctor: the compiler was stopped: {run['end']}".encode()
+            _remark(run, f"the compiler was stopped: {run['end']}")
         self._box.wipe(self._uid)
         run["end"] = "compile_error"
         return run
@@ -256,7 +256,7 @@ def _evidence(
     if cause is None and (number == signal.SIGXCPU or cpu_s > limits.cpu_cap_s):
         cause = "cpu"
     room = limits.output_bytes
-    stdout = bytes(sinks[0].data[:room])
+    stdout = memoryview(sinks[0].data)[:room]
     return {
         "end": _CAUSES[cause] if cause else "exited" if number is None else "signaled",
         "code": os.WEXITSTATUS(status) if number is None else None,
@@ -264,8 +264,13 @@ def _evidence(
         "cpu": cpu_s,
         "wall": wall_s,
         "mem": peak_bytes,
-        "blobs": {"o": stdout, "e": bytes(sinks[1].data[: room - len(stdout)])},
+        "blobs": {"o": stdout, "e": memoryview(sinks[1].data)[: room - len(stdout)]},
     }
+
+
+def _remark(run: "Header", text: str) -> None:
+    """Add a line of ours to what the compiler said."""
+    run["blobs"]["e"] = bytes(run["blobs"]["e"]) + f"\nproctor: {text}".encode()
 
 
 def _assertions(told: bytes) -> "tuple[Header, bytes | None]":

@@ -84,6 +84,11 @@ def finish(status: int, namespace: dict[str, object]) -> None:
         namespace.clear()
     except BaseException as error:  # an exit handler's own failure
         sys.excepthook(type(error), error, error.__traceback__)
+    leave(status)
+
+
+def leave(status: int) -> None:
+    """End at once, with what was printed: threads and exit handlers are left behind."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__):
         try:
             stream.flush()  # type: ignore[union-attr] # None too is an error here

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Keep = Callable[[object], int]
 
 _ATOMS = frozenset({type(None), bool, str})
+_LONG_FRACTION = 20_000  # hex digits
 _FINE_INT = 1 << 63  # above this, digits: Python refuses to parse over 4,300 of them
 
 
@@ -46,11 +47,18 @@ def dumps(value: object, handle: "Keep | None" = None) -> bytes:
         raise NotPlain("nested too deeply, or contains itself") from None
 
 
-def loads(text: bytes | str, handle: Callable[[int, str], object] | None = None) -> "Any":
+def loads(
+    text: bytes | str,
+    handle: Callable[[int, str], object] | None = None,
+    most_keys: float = math.inf,
+) -> "Any":
     """Decode bytes. `handle(number, type_name)` stands in for what is not plain.
 
-    Raises BadValue for anything that `dumps` can't have made; never executes anything.
+    Raises BadValue for anything that `dumps` can't have made, and for more than `most_keys`
+    members of sets and keys of dicts: numbers can be made to collide, and a million of them
+    cost a reader hours. Never executes anything.
     """
+    keys = 0
     builders = _BUILDERS
     if handle is not None:
         builders = {**builders, "handle": lambda content: handle(int(content[0]), str(content[1]))}
@@ -58,6 +66,11 @@ def loads(text: bytes | str, handle: Callable[[int, str], object] | None = None)
     def build(tagged: "dict[str, Any]") -> object:
         if tagged.keys() != {"t", "v"}:
             raise BadValue("not a tagged value")
+        if tagged["t"] in _HASHED:
+            nonlocal keys
+            keys += len(tagged["v"])
+            if keys > most_keys:
+                raise BadValue(f"more than {most_keys} keys")
         return builders[tagged["t"]](tagged["v"])
 
     try:
@@ -181,6 +194,20 @@ def _integer(text: str) -> int:
     return int(text, 16)
 
 
+def _decimal(text: str) -> decimal.Decimal:
+    value = decimal.Decimal(text)
+    if value.is_snan():
+        raise BadValue("a signalling NaN can't be compared")
+    return value
+
+
+def _fraction(parts: list[str]) -> fractions.Fraction:
+    if len(parts[0]) + len(parts[1]) > _LONG_FRACTION:
+        raise BadValue("too long a fraction")  # its gcd takes quadratic time
+    return fractions.Fraction(_integer(parts[0]), _integer(parts[1]))
+
+
+_HASHED = frozenset({"dict", "set", "frozenset"})
 _BUILDERS: "dict[str, Callable[[Any], object]]" = {
     "int": _integer,
     "float": lambda text: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[text],
@@ -192,8 +219,8 @@ _BUILDERS: "dict[str, Callable[[Any], object]]" = {
     "bytearray": bytearray.fromhex,
     "complex": lambda parts: complex(float(parts[0]), float(parts[1])),
     "range": lambda parts: range(*map(_integer, parts)),
-    "decimal": decimal.Decimal,
-    "fraction": lambda parts: fractions.Fraction(_integer(parts[0]), _integer(parts[1])),
+    "decimal": _decimal,
+    "fraction": _fraction,
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
     "timedelta": lambda parts: datetime.timedelta(*parts),
