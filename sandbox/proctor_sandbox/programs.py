@@ -120,12 +120,13 @@ class Work:
 
     With `until`, cases are run one by one and the rest is left out once it returns True.
     With `condense`, each run is replaced by what it returns as soon as it arrives, so that
-    output which has been judged takes no memory; `until` sees the condensed run. `tag` is the caller's own and comes back untouched.
+    output which has been judged takes no memory; `until` sees the condensed run.
+    `tag` is the caller's own and comes back untouched.
     """
 
     program: Program
     cases: Sequence[Case]
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     until: Callable[[int, Run], bool] | None = None
     condense: Callable[[int, Run], Run] | None = None
     tag: object = None
