@@ -1,8 +1,10 @@
 """Progress: one unit on its way through a sandbox, until every test is settled."""
 
+from dataclasses import replace
+
 from proctor.types import TestResult, Verdict
 from proctor_sandbox.errors import SandboxLost
-from proctor_sandbox.programs import Program, Report, Run, Work
+from proctor_sandbox.programs import End, Program, Report, Run, Work
 from proctor_server.grading.checks import Checklist
 from proctor_server.grading.verdicts import is_borderline, program_verdict
 from proctor_server.outcome import Outcome
@@ -12,6 +14,8 @@ from proctor_server.units import Unit
 MAX_RERUNS = 2
 # Of a compiler's words; the first errors are the ones that matter.
 COMPILE_OUTPUT_BYTES = 16 * 1024
+# Of a judged run's output: less is not worth a copy of the run.
+KEPT_BYTES = 64 * 1024
 
 
 class Progress:
@@ -23,6 +27,7 @@ class Progress:
     __slots__ = (
         "_asked",
         "_checklist",
+        "_judged",
         "_program",
         "_reruns",
         "_results",
@@ -40,16 +45,20 @@ class Progress:
         self._results: list[TestResult | None] = [None] * len(checklist.checks)
         self._reruns: dict[int, int] = {}
         self._asked: list[int] = list(range(len(checklist.checks)))
+        # By place in the current work: the result of a run, and whether it is too close to call.
+        self._judged: dict[int, tuple[TestResult, bool]] = {}
         self._spent_s = 0.0
 
     def next_work(self) -> Work:
         """The tests that are to be run now. The same again until a report is recorded."""
         checks = self._checklist.checks
+        self._judged = {}
         return Work(
             program=self._program,
             cases=[checks[number].case for number in self._asked],
             limits=self._checklist.limits,
             until=self._failed if self.unit.stop_on_failure else None,
+            condense=self._condensed,
             tag=self,
         )
 
@@ -65,9 +74,10 @@ class Progress:
         if not report.runs:
             raise SandboxLost("the sandbox reported a program without a single run")
         again = []
-        for number, run in zip(self._asked, report.runs, strict=False):
+        for place, run in enumerate(report.runs):
             self._spent_s += run.wall_time_s
-            if self._settle(number, run):
+            number = self._asked[place]
+            if self._settle(number, *self._judged[place]):
                 again.append(number)
         if self.unit.stop_on_failure:
             self._asked = self._asked_until_failure(again)
@@ -83,24 +93,31 @@ class Progress:
         """The outcome of a unit that we could not run."""
         return self._graded(Verdict.IE, [], reason=reason)
 
-    def _settle(self, number: int, run: Run) -> bool:
-        """Keep the better of a test's results; True if it is to be run again."""
+    def _condensed(self, place: int, run: Run) -> Run:
+        """Judge a run as it arrives; what is left of it is without its output."""
         checklist = self._checklist
-        result = checklist.checks[number].grade(run, checklist.limits, checklist.comparer)
+        check = checklist.checks[self._asked[place]]
+        result = check.grade(run, checklist.limits, checklist.comparer)
+        close = result.verdict is Verdict.TLE and is_borderline(run, checklist.limits)
+        self._judged[place] = result, close
+        if run.end is End.COMPILE_ERROR or len(run.stdout) + len(run.stderr) < KEPT_BYTES:
+            return run
+        return replace(run, stdout=b"", stderr=b"")
+
+    def _settle(self, number: int, result: TestResult, close: bool) -> bool:
+        """Keep the better of a test's results; True if it is to be run again."""
         known = self._results[number]
         if known is None or _better(result, known):
             self._results[number] = result
-        if result.verdict is not Verdict.TLE or not is_borderline(run, checklist.limits):
+        if not close:
             return False
         reruns = self._reruns.get(number, 0)
         self._reruns[number] = reruns + 1
         return reruns < MAX_RERUNS
 
-    def _failed(self, place: int, run: Run) -> bool:
-        """Whether a run of the current work fails its test: the sandbox stops after it."""
-        checklist = self._checklist
-        check = checklist.checks[self._asked[place]]
-        return check.grade(run, checklist.limits, checklist.comparer).verdict is not Verdict.AC
+    def _failed(self, place: int, _run: Run) -> bool:
+        """Whether the current work's run failed its test: the sandbox stops after it."""
+        return self._judged[place][0].verdict is not Verdict.AC
 
     def _asked_until_failure(self, again: list[int]) -> list[int]:
         """The first test that may still pass and those after it; none if one is lost for good."""

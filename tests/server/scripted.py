@@ -67,6 +67,8 @@ class ScriptedSandbox:
         runs: list[Run] = []
         for place, case in enumerate(work.cases):
             one = self._script.run(work.program.source, case)
+            if work.condense is not None:
+                one = work.condense(place, one)
             runs.append(one)
             if one.end is End.COMPILE_ERROR or (work.until and work.until(place, one)):
                 break

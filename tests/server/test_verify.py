@@ -16,8 +16,10 @@ from proctor.types import (
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnavailable
 from proctor_sandbox.programs import Assertions, Case, End, Run, StdinCase
 from proctor_sandbox.seam import Sandbox
+from proctor_server.grading.checks import Checklist
 from proctor_server.limit_rules import LimitRules
 from proctor_server.outcome import Outcome
+from proctor_server.progress import Progress
 from proctor_server.units import Unit, problem_version
 from proctor_server.verify import Verifier
 from tests.server.runs import run
@@ -415,3 +417,10 @@ def test_a_problems_version_changes_with_what_decides_an_outcome(
     problem = PROBLEMS["one"]
     changed = problem.model_copy(update=change)
     assert (problem_version(changed) == problem_version(problem)) is same
+
+
+def test_judged_output_is_not_kept() -> None:
+    checklist = Checklist.of(PROBLEMS["three"], LimitRules())
+    work = Progress(unit("flood", "three"), checklist).next_work()
+    assert work.condense is not None
+    assert work.condense(0, run(b"x" * 1_000_000)).stdout == b""
