@@ -193,10 +193,11 @@ class FakeSandbox:
         runs = []
         for index, case in enumerate(work.cases):
             try:
-                runs.append(behave(case, work.limits))
+                run = behave(case, work.limits)
             except SandboxLost:
                 self._lost = True
                 raise
+            runs.append(work.condense(index, run) if work.condense else run)
             if runs[-1].end is End.COMPILE_ERROR:
                 break
             if work.until is not None and work.until(index, runs[-1]):
