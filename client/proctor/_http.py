@@ -22,7 +22,8 @@ from proctor.types import Result
 # A server that is there accepts a connection at once; an unreachable host should not take long.
 _CONNECT_S = 10.0
 # As many connections as callers: one that waits for another's is slow through our fault.
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+# Idle ones go before the server (uvicorn: after 5 s) closes them under a request.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=4.0)
 
 
 @dataclass(frozen=True, slots=True)

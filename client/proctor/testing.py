@@ -14,10 +14,9 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
 
 import httpx
 import pydantic
@@ -25,6 +24,7 @@ import pydantic
 from proctor.types import (
     BatchRequest,
     BatchStatus,
+    FieldProblem,
     ImportReport,
     Item,
     Problem,
@@ -56,7 +56,6 @@ class _Batch:
     body: bytes
     results: list[Result]
     created_at: float
-    state: Literal["done", "cancelled"] = "done"
 
     @property
     def total(self) -> int:
@@ -168,14 +167,22 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 return _refused(409, "this idempotency key came with another body")
             return _json(200, _status(known))
         if self._check_problems:
-            ids = {item.problem_id for item in batch.items if item.problem_id}
-            if unknown := ids - self._problems.keys():
-                return _refused(422, f"unknown problems: {', '.join(sorted(unknown))}")
+            faults = [
+                FieldProblem(
+                    field=f"items[{index}].problem_id",
+                    reason="names no problem that is stored",
+                    remedy="store the problem first",
+                )
+                for index, item in enumerate(batch.items)
+                if item.problem_id and item.problem_id not in self._problems
+            ]
+            if faults:
+                return _refused(422, f"the batch has {len(faults)} fault(s)", faults)
         made = _Batch(f"fake-{next(self._ids)}", body, self._results(batch), time.time())
         self._batches[made.id] = made
         if key:
             self._keys[key] = made.id
-        return _json(202, _status(made))
+        return _json(201, _status(made))
 
     def _submit(
         self, item: SubmissionRequest, body: bytes, request: httpx.Request
@@ -192,12 +199,12 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
             case "GET", []:
                 return _json(200, _status(batch))
             case "DELETE", []:
-                batch.state = "cancelled"
+                # Everything is done at once, so there is nothing to cancel.
                 return _json(200, _status(batch))
             case "GET", ["results"]:
                 cursor = int(request.url.params.get("cursor", "0"))
                 lines = [r.model_dump_json().encode() for r in batch.results[cursor:]]
-                end = StreamEnd(cursor=batch.total, state=batch.state)
+                end = StreamEnd(cursor=batch.total, state="done")
                 lines.append(end.model_dump_json().encode())
                 cut = self._cuts.popleft() if self._cuts else None
                 return httpx.Response(
@@ -275,7 +282,7 @@ def _status(batch: _Batch) -> BatchStatus:
     counts = Counter(result.verdict for result in batch.results if result.verdict)
     return BatchStatus(
         id=batch.id,
-        state=batch.state,
+        state="done",
         total=batch.total,
         completed=batch.total,
         verdicts=dict(counts),
@@ -289,9 +296,9 @@ def _json(status: int, model: pydantic.BaseModel) -> httpx.Response:
     )
 
 
-def _refused(status: int, detail: str) -> httpx.Response:
+def _refused(status: int, detail: str, faults: Sequence[FieldProblem] = ()) -> httpx.Response:
     title = httpx.codes.get_reason_phrase(status)
-    details = ProblemDetails(title=title, status=status, detail=detail)
+    details = ProblemDetails(title=title, status=status, detail=detail, errors=[*faults])
     return httpx.Response(
         status,
         content=details.model_dump_json(),

@@ -160,7 +160,8 @@ def test_a_batch_is_shown_followed_and_cancelled(server: FakeServer) -> None:
     assert f"{batch.id}: done, 1 of 1" in run("batch", batch.id).output
     assert "mean reward" in run("batch", batch.id, "--follow").output
     assert json.loads(run("batch", batch.id, "--json").output)["total"] == 1
-    assert "cancelled" in run("batch", batch.id, "--cancel").output
+    assert run("batch", batch.id, "--cancel").exit_code == 0
+    assert [request.method for request in server.requests if request.method == "DELETE"]
 
 
 @pytest.mark.parametrize(

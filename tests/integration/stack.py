@@ -1,0 +1,65 @@
+"""An API and a worker as processes of their own, for tests from outside."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+
+def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class Stack:
+    """An API and a worker, as processes of their own."""
+
+    environment: dict[str, str]
+    url: str
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, command: str) -> None:
+        code = f"from proctor_server.commands import {command}; {command}()"
+        argv = [sys.executable, "-c", code]
+        self.processes[command] = subprocess.Popen(argv, env=self.environment)
+
+    def kill(self, command: str) -> None:
+        self.processes[command].kill()
+        self.processes[command].wait()
+
+    def ready(self) -> bool:
+        for name, process in self.processes.items():
+            assert process.poll() is None, f"the {name} ended"
+        try:
+            return httpx.get(f"{self.url}/readyz", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running(redis_url: str, queue: str) -> Iterator[Stack]:
+    """A stack over a Redis that is there already, ready to run programs under bubblewrap."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {"REDIS_URL": redis_url, "PORT": str(port), "SANDBOX": "bubblewrap", "QUEUE": queue}
+    environment = {**os.environ, **{f"PROCTOR_{name}": said for name, said in settings.items()}}
+    stack = Stack(environment, f"http://127.0.0.1:{port}")
+    try:
+        stack.start("api")
+        stack.start("worker")
+        until(stack.ready, "the stack to be ready")
+        yield stack
+    finally:
+        for process in stack.processes.values():
+            process.terminate()
+        for process in stack.processes.values():
+            process.wait(timeout=60)
