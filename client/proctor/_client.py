@@ -95,7 +95,8 @@ class Client:
             form: "completion" (raw answer, the program is taken out of it), "source" (a whole
                 program) or "continuation" (what follows the problem's prefix).
             language: of all of the programs.
-            timeout_s: seconds until `WaitTimeout` is raised and the batch cancelled.
+            timeout_s: seconds until `WaitTimeout` is raised and the batch cancelled; where the
+                server hangs, it takes up to `read_timeout_s` longer to notice.
             on_result: called with each result as it comes, in completion order.
             **options: reward, stop, extraction, fresh; see `Options`.
         """

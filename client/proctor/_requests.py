@@ -117,7 +117,9 @@ def score_request(
 
 def submission_request(item: ItemLike, options: Options) -> SubmissionRequest:
     """One program for one problem, with what a batch says of all its items."""
-    fields = item.model_dump(exclude_unset=True) if isinstance(item, Item) else item
+    fields = item
+    if isinstance(item, Item):
+        fields = {name: getattr(item, name) for name in item.model_fields_set}
     return checked(SubmissionRequest, {**fields, **_options(options)})
 
 
