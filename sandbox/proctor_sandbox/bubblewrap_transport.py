@@ -111,9 +111,13 @@ class ProcessTransport:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
             os.close(self._init_fd)
-        self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        else:
+            self._process.kill()
+        # bubblewrap waits for its child and ends: killed sooner, it would leave a zombie.
+        try:
             self._process.wait(timeout=_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         self._socket.close()
         self._stderr.close()
         if self._cgroup is not None:

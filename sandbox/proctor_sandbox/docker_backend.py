@@ -14,7 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 
 from proctor_sandbox.channel import AgentSandbox
-from proctor_sandbox.docker_transport import ContainerTransport, words
+from proctor_sandbox.docker_transport import ContainerTransport, close_stream, words
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
 from proctor_sandbox.languages import LANGUAGES
 from proctor_sandbox.launch import PRELOAD, UIDS, AgentConfig, Ceiling, agent_hash, uid_base
@@ -82,16 +82,15 @@ class DockerBackend:
         """Start a container of an image family. Raises SandboxUnavailable."""
         reference = self._checked_image(image)
         name = f"proctor-{image}-{secrets.token_hex(6)}"
-        with _engine_faults(f"start a container of {reference}"):
+        with _engine_faults(f"start a container of {reference}"), contextlib.ExitStack() as undo:
             container = self._create(name, image, reference)
-            try:
-                stream = self._api.attach_socket(
-                    container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-                )
-                self._api.start(container)
-            except (DockerException, RequestException):
-                self._api.remove_container(container, force=True, v=True)
-                raise
+            undo.callback(self._api.remove_container, container, force=True, v=True)
+            stream = self._api.attach_socket(
+                container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            )
+            undo.callback(close_stream, stream)
+            self._api.start(container)
+            undo.pop_all()
         transport = ContainerTransport(
             self._api, container, stream, self._options.ceiling.memory_bytes
         )

@@ -105,10 +105,15 @@ class ContainerTransport:
         if self._closed:
             return
         self._closed = True
-        self._socket.close()
-        self._stream.close()
+        close_stream(self._stream)
         with contextlib.suppress(DockerException, RequestException):
             self._api.remove_container(self._container, force=True, v=True)
+
+
+def close_stream(stream: Any) -> None:
+    """Close an attach stream: the io wrapper that docker gives, and the socket in it."""
+    getattr(stream, "_sock", stream).close()
+    stream.close()
 
 
 def words(error: Exception) -> str:
