@@ -117,10 +117,9 @@ def score_request(
 
 def submission_request(item: ItemLike, options: Options) -> SubmissionRequest:
     """One program for one problem, with what a batch says of all its items."""
-    fields = item
-    if isinstance(item, Item):
-        fields = {name: getattr(item, name) for name in item.model_fields_set}
-    return checked(SubmissionRequest, {**fields, **_options(options)})
+    # Not model_dump: it would leave out the `kind` of an inline problem's tests, or say too much.
+    said = {n: getattr(item, n) for n in item.model_fields_set} if isinstance(item, Item) else item
+    return checked(SubmissionRequest, {**said, **_options(options)})
 
 
 def create_batch(request: BatchRequest, idempotency_key: str | None) -> Call:
