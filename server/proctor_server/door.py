@@ -4,6 +4,7 @@ A request with any fault is refused with all of its faults, and nothing of it is
 """
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -133,6 +134,7 @@ class Door:
         faults.check("the request" if where is alone else "the batch")
         return Draft(
             id=uuid.uuid4().hex,
+            created=round(time.time(), 6),
             items=pack_items(items, request.reward),
             units=units,
             sizes=sizes,

@@ -70,8 +70,12 @@ class _Counted:
         await self._app(scope, receive, counted)
 
 
-# Long enough that a Redis that restarts is back, short enough that nobody notices.
-_RETRY_AFTER_S = "1"
+_HEADERS = {
+    # Long enough that a Redis that restarts is back, short enough that nobody notices.
+    503: {"Retry-After": "1"},
+    # Else the server reads all the rest of a body that is too long.
+    413: {"Connection": "close"},
+}
 
 
 async def _server_error(_: Request, error: ServerError) -> Response:
@@ -110,5 +114,5 @@ def _answer(
         details.model_dump_json(),
         status_code=status,
         media_type="application/problem+json",
-        headers={"Retry-After": _RETRY_AFTER_S} if status == 503 else None,
+        headers=_HEADERS.get(status),
     )

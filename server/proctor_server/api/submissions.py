@@ -1,7 +1,6 @@
 """Routes that post and wait in one request: a single submission, and rewards."""
 
 import math
-import time
 from dataclasses import replace
 from typing import TypeVar
 
@@ -54,14 +53,13 @@ async def post_submission(request: Request, wait: Wait = 30.0) -> Response:
             return await _result(services, batch_id, watch, wait)
     posted = _parsed(SubmissionRequest, body)
     draft = await services.door.draft(one_item(posted), alone)
-    now = time.time()
     # Watched before it is accepted, so that the news can't be missed and the first look at the
     # store, which would find nothing, is saved.
     with services.wakeups.watch(draft.id) as watch:
         batch_id = await services.intake.accept(replace(draft, idempotency=key, digest=digest))
         if batch_id == draft.id:
             await watch.news(wait)
-            return await _result(services, batch_id, watch, wait, (draft.items, now))
+            return await _result(services, batch_id, watch, wait, (draft.items, draft.created))
     with services.wakeups.watch(batch_id) as watch:
         return await _result(services, batch_id, watch, wait)
 

@@ -28,6 +28,7 @@ class Draft:
     """
 
     id: str
+    created: float
     items: bytes
     units: Sequence[Unit]
     sizes: dict[str, Size]
@@ -118,6 +119,7 @@ class Batches:
             "batches": [
                 {
                     "id": draft.id,
+                    "created": f"{draft.created:.6f}",
                     "total": str(len(draft.units)),
                     "idem": draft.idempotency,
                     "digest": draft.digest,

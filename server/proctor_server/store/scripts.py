@@ -104,7 +104,7 @@ if pending + fresh > a.limit then return {'full', pending} end
 for _, b in ipairs(a.batches) do
   redis.call('SET', ITEMS .. b.id, arg())
   redis.call('HSET', BATCH .. b.id, 'state', 'running', 'total', b.total, 'completed', 0,
-    'created_at', a.now, 'idem', b.idem, 'keys', arg())
+    'created_at', b.created, 'idem', b.idem, 'keys', arg())
   if b.idem ~= '' then redis.call('SET', IDEMPOTENCY .. b.idem, b.id .. ' ' .. b.digest) end
 end
 for _, version in ipairs(a.tests) do
