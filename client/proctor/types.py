@@ -7,7 +7,7 @@ given here are those that make no sense on any server.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 
 class _Wire(BaseModel):
@@ -100,7 +100,18 @@ class Reference(_Wire):
     source: str
 
 
-ProblemId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:/@+-]+$")]
+def _is_no_path(name: str) -> str:
+    # HTTP clients resolve dot segments, so such an id could never be asked for.
+    if not {".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError("must not have . or .. between slashes")
+    return name
+
+
+ProblemId = Annotated[
+    str,
+    Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:/@+-]+$"),
+    AfterValidator(_is_no_path),
+]
 
 
 class Problem(_Wire):

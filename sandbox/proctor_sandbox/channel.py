@@ -31,9 +31,11 @@ from proctor_sandbox.programs import (
 from proctor_sandbox.seam import SandboxInfo
 from proctor_sandbox.transport import Transport
 
-# Enough that the agent always has a next program, few enough that little is run again
-# when a sandbox is lost.
-_AHEAD_WORKS = 16
+# Works sent ahead: enough of the quick ones that the agent always has a next, few of the slow
+# ones, which are run again when the sandbox is lost and run in vain when they are cancelled.
+_AHEAD_QUICK = 16
+_AHEAD_SLOW = 2
+_QUICK_S = 0.02
 _AHEAD_BYTES = 1024 * 1024
 # Silence beyond a work's own limits: room for a machine that is busy, or slow to kill.
 _PATIENCE_S = 30.0
@@ -41,8 +43,8 @@ _START_S = 60.0
 _COMPILE_WALL_S = 60.0
 # A compiler needs this much whatever its program may use.
 _COMPILE_MEMORY_BYTES = 1024 * MIB
-# Of an answer's dicts and sets together: made to collide, these cost a second or two of ours.
-_MOST_KEYS = 32_768
+# Of an answer's dicts and sets together: made to collide, as many cost us most of a second.
+_MOST_KEYS = 10_000
 # On top of a program's own limit, for what the kernel charges to the sandbox besides it.
 _HEADROOM_BYTES = 16 * MIB
 
@@ -63,6 +65,8 @@ class AgentSandbox:
         self._serial = 0
         self._abandoned = False
         hello, _ = self._receive(time.monotonic() + _START_S)
+        if hello.get("op") != "ready":
+            raise SandboxLost(f"the agent spoke out of turn: {hello.get('op')}")
         self._base_memory_bytes = int(hello["memory_bytes"])
         self.info = dataclasses.replace(info, memory_meter=str(hello["meter"]))
 
@@ -86,8 +90,10 @@ class AgentSandbox:
                 sent.frame = b""
             if not line.sent:
                 break
-            yield self._collect(line.sent[0])
-            line.sent.popleft()
+            asked_at = time.monotonic()
+            report = self._collect(line.sent[0])
+            line.reported(time.monotonic() - asked_at)
+            yield report
             self._programs_run += 1
         self._abandoned = False
 
@@ -105,14 +111,17 @@ class AgentSandbox:
         runs: list[Run] = []
         while True:
             header, blobs = self._receive(time.monotonic() + sent.patience_s)
-            if header["op"] != "runs" or header["id"] != sent.id:
-                raise SandboxLost(f"the agent spoke out of turn: {header['op']}")
-            rest = iter(blobs)
-            for told in header["runs"]:
-                run = _run(told, rest)
-                condense = sent.work.condense
+            if header.get("op") != "runs" or header.get("id") != sent.id:
+                raise SandboxLost(f"the agent spoke out of turn: {header.get('op')}")
+            told, last = _runs(header, blobs)
+            condense = sent.work.condense
+            for run in told:
                 runs.append(condense(len(runs), run) if condense else run)
-            if header["last"]:
+            missing = len(sent.work.cases) - len(runs)
+            stopped = bool(told) and told[-1].end is End.COMPILE_ERROR
+            if missing < 0 or (last and missing and not stopped):
+                raise SandboxLost(f"the agent told of {len(runs)} runs; {missing} are missing")
+            if last:
                 return Report(sent.work, runs)
             until = sent.work.until
             if until is None:
@@ -167,14 +176,20 @@ class _Line:
     def __init__(self, works: Iterable[Work]):
         self._source = iter(works)
         self._next: _Sent | None = None
+        self._depth = _AHEAD_SLOW
         self.sent: deque[_Sent] = deque()
+
+    def reported(self, after_s: float) -> None:
+        """The first of those sent is done; how long it took says how far ahead to send."""
+        self.sent.popleft()
+        self._depth = min(2 * self._depth, _AHEAD_QUICK) if after_s < _QUICK_S else _AHEAD_SLOW
 
     def due(self, prepare: "Callable[[Work], _Sent]") -> "Iterator[_Sent]":
         """What is to be sent now: several at once, since each write wakes an engine up."""
-        if len(self.sent) > _AHEAD_WORKS // 2:
+        if len(self.sent) > self._depth // 2:
             return
         size = 0
-        while len(self.sent) < _AHEAD_WORKS and size < _AHEAD_BYTES:
+        while len(self.sent) < self._depth and size < _AHEAD_BYTES:
             if self._next is None:
                 work = next(self._source, None)
                 if work is None:
@@ -245,6 +260,15 @@ def _encoded(cases: Iterable[Case]) -> tuple[list[dict[str, Any]], list[bytes]]:
                 headers.append({"kind": "examine", "entry_point": entry_point})
                 blobs.append(code.encode("utf-8", "surrogatepass"))
     return headers, blobs
+
+
+def _runs(header: dict[str, Any], blobs: list[bytes]) -> tuple[list[Run], bool]:
+    """The runs that a report tells of, and whether they are the work's last."""
+    rest = iter(blobs)
+    try:
+        return [_run(told, rest) for told in header["runs"]], header["last"] is True
+    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise SandboxLost(f"the agent's report makes no sense: {error!r}") from None
 
 
 def _run(header: dict[str, Any], blobs: Iterator[bytes]) -> Run:
