@@ -47,6 +47,8 @@ _COMPILE_MEMORY_BYTES = 1024 * MIB
 _MOST_KEYS = 10_000
 # On top of a program's own limit, for what the kernel charges to the sandbox besides it.
 _HEADROOM_BYTES = 16 * MIB
+_SMALL_FRAME_BYTES = 1 * MIB
+_ROOM_STEP_BYTES = 64 * MIB
 
 
 class AgentSandbox:
@@ -210,9 +212,6 @@ class _Sent:
         self.work = work
         self.id = number
         limits = work.limits
-        self.memory_bytes = _HEADROOM_BYTES + (
-            max(limits.memory_bytes, _COMPILE_MEMORY_BYTES) if compiled else limits.memory_bytes
-        )
         longest_s = max(limits.wall_time_s, _COMPILE_WALL_S if compiled else 0.0)
         # Without steps all runs come in one report, after the last of them.
         turns = 1 if work.until else max(1, len(work.cases))
@@ -238,11 +237,22 @@ class _Sent:
             },
             [work.program.source.encode("utf-8", "surrogatepass"), *blobs],
         )
+        self.memory_bytes = _room_bytes(len(self.frame)) + (
+            max(limits.memory_bytes, _COMPILE_MEMORY_BYTES) if compiled else limits.memory_bytes
+        )
 
     def must_follow(self, before: "_Sent") -> bool:
         """Whether it can't be sent before the other is done: the memory limit is the whole
         sandbox's, and a work with steps owns the line until its last one."""
         return self.memory_bytes != before.memory_bytes or before.work.until is not None
+
+
+def _room_bytes(frame_bytes: int) -> int:
+    """What the sandbox needs besides its program: inputs lie in the agent's memory, three times
+    while they arrive. In coarse steps, so that programs of one problem share a limit."""
+    if frame_bytes <= _SMALL_FRAME_BYTES:
+        return _HEADROOM_BYTES
+    return _HEADROOM_BYTES + -(-3 * frame_bytes // _ROOM_STEP_BYTES) * _ROOM_STEP_BYTES
 
 
 def _encoded(cases: Iterable[Case]) -> tuple[list[dict[str, Any]], list[bytes]]:

@@ -9,10 +9,11 @@ main         commands in, reports out
 │   ├── box        the program's files, and the proof that nothing stays
 │   └── supervise  one test: pipes, limits, what ended it
 │       ├── meter      what the cgroup says of memory and CPU
-│       └── spawner    the zygote: a process of its own whose forks are the tests
-│           └── child      confinement, then one of
-│               ├── script     a source as __main__
-│               ├── candidate  a module whose functions are called from outside
-│               └── examiner   test code that calls a candidate
+│       └── crew       our other processes, and the means to end a program's
+│           └── spawner    the zygote: a process whose forks are the tests
+│               └── child      confinement, then one of
+│                   ├── script     a source as __main__
+│                   ├── candidate  a module whose functions are called from outside
+│                   └── examiner   test code that calls a candidate
 └── frames, spec, values, asserts
 """

@@ -11,7 +11,7 @@ import resource
 from . import candidate, examiner, script
 from .spec import Spec
 
-_PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE = 4
 _MIB = 1024 * 1024
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -44,17 +44,19 @@ def become(spec: Spec, fds: list[int]) -> None:
         # The zygote's socket is 3 and what came over it follows: passed descriptors take the
         # lowest free numbers.
         os.closerange(3, fds[2] + 1)
+        uid = spec.uid
+        if uid is None:
+            libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
         _offer_to_oom_killer()
         resource.setrlimit(resource.RLIMIT_CPU, (spec.cpu_s, spec.cpu_s + 1))
         if spec.data_bytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (spec.data_bytes, spec.data_bytes))
-        uid = spec.uid
         resource.setrlimit(resource.RLIMIT_NPROC, (spec.processes, spec.processes))
         if uid is not None:
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             # Changing uid makes /proc/self root's; /dev/stdin is a link through it.
-            libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+            libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
         os.chdir(spec.cwd)
         _MODES[spec.mode](spec, fds[3:])
     except BaseException as error:  # the one place where a fork of the zygote ends

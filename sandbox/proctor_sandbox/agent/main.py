@@ -11,21 +11,20 @@
 Works are done in order. An agent whose stdin ends, ends.
 """
 
-import contextlib
 import json
 import os
 import platform
 import resource
-import signal
 import sys
 import time
 from collections.abc import Sequence
 
-from . import frames, meter, places
+from . import child, frames, meter, places
 from .box import Box, Unclean
+from .crew import Crew, Stuck
 from .program import NoCompiler, Program, Workshop
-from .spawner import Spawner, SpawnerDied
-from .supervise import Stuck, Supervisor
+from .spawner import SpawnerDied
+from .supervise import Supervisor
 
 TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
 if TYPE_CHECKING:
@@ -78,23 +77,12 @@ class Agent:
         self._config = config
         self._decoder = frames.Decoder()
         self._outbox = Outbox()
-        self._spawners: dict[str, Spawner] = {}
-        self._uids_used = 0
         if config["uids"]:
             places.shut((config["box"], "/tmp", "/dev/shm"))  # noqa: S108 - the sandbox's own
-        self._meter = meter.find(self._infrastructure)
-        self._supervisor = Supervisor(self._meter, self._kill, self._outbox)
-        self._shop = Workshop(
-            Box(config["box"], change_uid=config["uids"] > 0),
-            self._supervisor,
-            _ENVIRONMENT["PATH"],
-            self._next_uid,
-            python=lambda: self._spawner("python"),
-            examiner=lambda: self._spawner("examiner"),
-            launcher=lambda: self._spawner("launcher"),
-        )
-        for name in ("python", "examiner") if config["python"] else ("launcher",):
-            self._spawner(name)
+        box = Box(config["box"], change_uid=config["uids"] > 0)
+        crew = Crew(config, box.work)
+        self._meter = meter.find(crew.pids)
+        self._shop = Workshop(box, Supervisor(self._meter, crew, self._outbox), crew)
 
     def serve(self) -> None:
         """Do works until the host hangs up. Raises FrameError when it speaks nonsense."""
@@ -164,75 +152,14 @@ class Agent:
             blobs.extend(full.values())
         self._outbox.put({"op": "runs", "id": header["id"], "runs": runs, "last": last}, blobs)
 
-    def _next_uid(self) -> int | None:
-        count: int = self._config["uids"]
-        if not count:
-            return None
-        self._uids_used += 1
-        base: int = self._config["uid_base"]
-        return base + self._uids_used % count
-
-    def _spawner(self, name: str) -> Spawner:
-        if name not in self._spawners:
-            python = self._config["python"] or sys.executable
-            here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-            warm = name != "launcher"
-            self._spawners[name] = Spawner(
-                python,
-                here,
-                {**_ENVIRONMENT, "HOME": self._shop.box.work},
-                preload=self._config["preload"] if name == "python" else (),
-                site=self._config["site"] if warm else (),
-                warm=warm,
-            )
-        return self._spawners[name]
-
-    def _infrastructure(self) -> set[int]:
-        return {os.getpid(), *(spawner.pid for spawner in self._spawners.values())}
-
-    def _kill(self, uids: Sequence[int | None]) -> None:
-        """End every process of these uids; their zygotes will say that they are gone."""
-        if not self._config["uids"]:
-            ours = self._infrastructure()
-            for name in os.listdir("/proc"):
-                if name.isdigit() and int(name) not in ours:
-                    _signal(int(name))
-            return
-        for uid in filter(None, uids):
-            # kill(-1) reaches all that this uid may signal at one instant, forks included.
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    os.setresgid(uid, uid, uid)
-                    os.setresuid(uid, uid, uid)
-                    _signal(-1)
-                finally:
-                    os._exit(0)
-            os.waitpid(pid, 0)
-
-
-def _signal(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):  # gone already, which is what was wanted
-        os.kill(pid, signal.SIGKILL)
-
-
-# All that a program finds in its environment. One thread for each numeric library: a test's
-# CPU time is the sum over threads, and more threads than cores only burn it.
-_ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-
 
 def main() -> None:
     """Serve on stdin and stdout with the configuration in the first argument."""
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     stack = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (stack, hard))
+    # Where programs share our uid, this keeps our memory, and so the tests, from them.
+    child.libc.prctl(child.PR_SET_DUMPABLE, 0, 0, 0, 0)
     agent = Agent(json.loads(sys.argv[1]))
     try:
         agent.serve()

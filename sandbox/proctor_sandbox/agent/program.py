@@ -9,10 +9,11 @@ import hashlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from . import box as boxes
 from . import script
+from .crew import ENVIRONMENT, Crew
 from .spawner import Ended, Spawner
 from .spec import Spec
 from .supervise import Launch, Limits, Sink, Supervisor
@@ -44,26 +45,10 @@ class NoCompiler(Exception):
 class Workshop:
     """What programs are run with; lives as long as the agent."""
 
-    def __init__(
-        self,
-        box: boxes.Box,
-        supervisor: Supervisor,
-        path: str,
-        uids: Callable[[], int | None],
-        python: Callable[[], Spawner],
-        examiner: Callable[[], Spawner],
-        launcher: Callable[[], Spawner],
-    ) -> None:
-        """`path` is where commands are looked for. `uids()` gives an unused uid, or None.
-        `python`, `examiner` and `launcher` give the zygotes: of programs, of examiners, and a
-        bare one that executes binaries."""
+    def __init__(self, box: boxes.Box, supervisor: Supervisor, crew: Crew) -> None:
         self.box = box
         self.supervisor = supervisor
-        self.path = path
-        self.uids = uids
-        self.python = python
-        self.examiner = examiner
-        self.launcher = launcher
+        self.crew = crew
         # Test code by digest, ready to run.
         self.prepared: collections.OrderedDict[bytes, bytes] = collections.OrderedDict()
 
@@ -78,7 +63,7 @@ class Program:
         self._limits = Limits(**header["limits"])
         self._keep = len(header["cases"]) > 1
         self._code: bytes | None = None
-        self._uid = workshop.uids()
+        self._uid = workshop.crew.next_uid()
         self._path = self._box.open(self._uid, header["file"], source)
 
     def close(self) -> None:
@@ -91,10 +76,10 @@ class Program:
             return None
         names = {"source": self._path, "output": "program"}
         argv = [part.format_map(names) for part in self._compile]
-        if not _is_command(argv[0], self._shop.path):
+        if not _is_command(argv[0]):
             raise NoCompiler(f"this sandbox has no {argv[0]}")
         launch, sinks = self._launch(
-            self._shop.launcher(), _COMPILE_LIMITS, "exec", self._pipes(2), argv=argv
+            self._shop.crew.launcher(), _COMPILE_LIMITS, "exec", self._pipes(2), argv=argv
         )
         run = self._finish([launch], sinks, _COMPILE_LIMITS)
         if run["code"] == 0 and run["end"] == "exited":
@@ -125,7 +110,7 @@ class Program:
         if self._compile:
             argv = [part.format(output=self._path) for part in self._run]
             launch, sinks = self._launch(
-                self._shop.launcher(), self._limits, "exec", self._pipes(2), stdin, argv=argv
+                self._shop.crew.launcher(), self._limits, "exec", self._pipes(2), stdin, argv=argv
             )
             run = self._finish([launch], sinks)
             # The sandbox has room for a compiler, so its cgroup may be too wide for this program.
@@ -150,14 +135,14 @@ class Program:
         candidate, sinks = self._launch_python("candidate", extra=[far.detach()])
         ((told, tell),) = self._pipes(1)
         sinks.append(Sink(told))
-        uid = self._shop.uids()
+        uid = self._shop.crew.next_uid()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         spec = self._spec("examiner", self._limits, uid, cwd="/")
         spec.prepared = prepared is not None
         spec.entry_point = case.get("entry_point")
         test = self._box.input(prepared or blobs[0])
         fds = [null, os.dup(null), os.dup(null), tell, near.detach(), test]
-        examiner = Launch(self._shop.examiner(), spec, fds)
+        examiner = Launch(self._shop.crew.examiner(), spec, fds)
         run = self._finish([candidate, examiner], sinks)
         run["assertions"], prepared = _assertions(bytes(sinks[-1].data))
         if prepared is not None:
@@ -176,7 +161,7 @@ class Program:
         if self._code is not None:
             fds.append(self._box.input(self._code))
         launch, sinks = self._launch(
-            self._shop.python(), self._limits, mode, pipes, stdin, [*fds, *extra]
+            self._shop.crew.python(), self._limits, mode, pipes, stdin, [*fds, *extra]
         )
         launch.spec.path = self._path
         launch.spec.compiled = self._code is not None
@@ -243,8 +228,9 @@ class Program:
         return run
 
 
-def _is_command(name: str, path: str) -> bool:
-    return any(os.access(os.path.join(folder, name), os.X_OK) for folder in path.split(":"))
+def _is_command(name: str) -> bool:
+    folders = ENVIRONMENT["PATH"].split(":")
+    return any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)
 
 
 def _evidence(

@@ -84,6 +84,13 @@ class Spawner:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        if self._started and os.waitpid(self.pid, os.WNOHANG)[0]:
+            self._started = False
+            self._socket.close()
+        return self._started
+
     def launch(self, spec: Spec, fds: list[int]) -> None:
         """Start one process; `fds` are handed over and stay open here."""
         message = marshal.dumps(spec.fields())
@@ -117,6 +124,8 @@ def main(settings: str) -> None:
     config = json.loads(settings)
     link = socket.socket(fileno=_SOCKET_FD)
     child.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # Where programs share our uid, this keeps our memory from them.
+    child.libc.prctl(child.PR_SET_DUMPABLE, 0, 0, 0, 0)
     if os.geteuid() == 0:
         os.setgroups([])
     child.confine_zygote()

@@ -9,8 +9,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Sequence
 
+from .crew import Crew, Stuck
 from .meter import Meter
 from .spawner import Ended, Spawner, SpawnerDied
 from .spec import Spec
@@ -29,10 +29,6 @@ _FIRST_LOOK_S = 0.003  # a test that takes longer has its pipes drained from her
 _GRACE_S = 0.1  # for a candidate to end by itself once its examiner has
 _DEATH_S = 20.0  # killed processes that are not dead by then never will be
 _CORES = os.cpu_count() or 1
-
-
-class Stuck(Exception):
-    """Raised when processes survive being killed."""
 
 
 class Sink:
@@ -82,12 +78,10 @@ class Limits:
 class Supervisor:
     """Runs tests one after another."""
 
-    def __init__(
-        self, meter: Meter, kill: Callable[[Sequence[int | None]], None], outbox: "Outbox"
-    ) -> None:
-        """`kill(uids)` ends every process of these uids; `outbox` is flushed meanwhile."""
+    def __init__(self, meter: Meter, crew: Crew, outbox: "Outbox") -> None:
+        """`outbox` is flushed while a test runs."""
         self.meter = meter
-        self.kill = kill
+        self.crew = crew
         self.outbox = outbox
 
     def run(
@@ -104,13 +98,16 @@ class Supervisor:
         test = _Test(self, launches, sinks, limits)
         try:
             test.run()
-            cause = test.cause
         except SpawnerDied:
             # The kernel may take the zygote for the program's hunger; its counter is the
             # evidence that this was the program's doing and no failure of ours.
-            if self.meter.oom_kills() == kills:
+            if self.meter.oom_kills() == kills and not self.crew.shares_uid:
                 raise
             self._recover(launches)
+        else:
+            if self.crew.shares_uid and not self.crew.is_whole():
+                self._recover(launches)
+        cause = test.cause
         wall_s = time.monotonic() - test.started
         for sink in sinks:
             while data := os.read(sink.fd, _READ_BYTES):
@@ -122,10 +119,9 @@ class Supervisor:
         return cause, wall_s
 
     def _recover(self, launches: list[Launch]) -> None:
-        """Start zygotes again after the kernel has ended one; its orphans came to us."""
-        self.kill([launch.spec.uid for launch in launches])
+        """A zygote was ended by the program's doing: so is the program."""
+        self.crew.restart([launch.spec.uid for launch in launches])
         for launch in launches:
-            launch.spawner.start()
             launch.result = (signal.SIGKILL, 0.0, 0)
 
 
@@ -199,7 +195,7 @@ class _Test:
     def _on_news(self, launch: Launch) -> None:
         news = launch.spawner.news()
         if news is None:
-            self._supervisor.kill([launch.spec.uid])
+            self._supervisor.crew.kill([launch.spec.uid])
             return
         launch.result = news
         self._poll.unregister(launch.spawner.fd)
@@ -236,5 +232,5 @@ class _Test:
         if not self._killed:
             self._killed = True
             self.cause = cause
-            self._supervisor.kill(self._uids)
+            self._supervisor.crew.kill(self._uids)
             self._deadline = self._look = time.monotonic() + _DEATH_S

@@ -1,0 +1,134 @@
+"""The agent's other processes: its zygotes, and the means to end what came of them."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from .spawner import Spawner
+
+TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+_DEATH_S = 20.0  # killed processes that are not dead by then never will be
+
+# All that a program finds in its environment. One thread for each numeric library: a test's
+# CPU time is the sum over threads, and more threads than cores only burn it.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+class Stuck(Exception):
+    """Raised when processes survive being killed."""
+
+
+class Crew:
+    def __init__(self, config: "dict[str, Any]", home: str) -> None:
+        """`config` is the agent's; `home` is where programs are told to be at home."""
+        self._config = config
+        self._environment = {**ENVIRONMENT, "HOME": home}
+        self._spawners: dict[str, Spawner] = {}
+        self._uids_used = 0
+        # With one uid for all, a program can end our zygotes, and nobody else there can.
+        self.shares_uid = not config["uids"]
+        for name in ("python", "examiner") if config["python"] else ("launcher",):
+            self._spawner(name)
+
+    def python(self) -> Spawner:
+        """The zygote of Python programs."""
+        return self._spawner("python")
+
+    def examiner(self) -> Spawner:
+        """The zygote of examiners: another process, so that programs inherit no test code."""
+        return self._spawner("examiner")
+
+    def launcher(self) -> Spawner:
+        """A bare zygote, which executes binaries."""
+        return self._spawner("launcher")
+
+    def pids(self) -> set[int]:
+        """The processes that are ours and no program's."""
+        return {os.getpid(), *(spawner.pid for spawner in self._spawners.values())}
+
+    def next_uid(self) -> int | None:
+        """A uid that no living process has; None where all share one."""
+        if self.shares_uid:
+            return None
+        self._uids_used += 1
+        base: int = self._config["uid_base"]
+        count: int = self._config["uids"]
+        return base + self._uids_used % count
+
+    def kill(self, uids: Sequence[int | None]) -> None:
+        """End every process of these uids; their zygotes will say that they are gone."""
+        if self.shares_uid:
+            for pid in self._strangers():
+                _signal(pid)
+            return
+        for uid in filter(None, uids):
+            # kill(-1) reaches all that this uid may signal at one instant, forks included.
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    os.setresgid(uid, uid, uid)
+                    os.setresuid(uid, uid, uid)
+                    _signal(-1)
+                finally:
+                    os._exit(0)
+            os.waitpid(pid, 0)
+
+    def is_whole(self) -> bool:
+        """Whether every zygote is alive."""
+        return all(spawner.is_alive() for spawner in self._spawners.values())
+
+    def restart(self, uids: Sequence[int | None]) -> None:
+        """Start all zygotes again; what a dead one was parent of came to us and is ended first.
+
+        Raises Stuck.
+        """
+        for spawner in self._spawners.values():
+            spawner.close()
+        deadline = time.monotonic() + _DEATH_S
+        while self._strangers():
+            self.kill(uids)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            if time.monotonic() > deadline:
+                raise Stuck("killed processes are still alive")
+            time.sleep(0.001)
+        for spawner in self._spawners.values():
+            spawner.start()
+
+    def _strangers(self) -> list[int]:
+        ours = self.pids()
+        return [
+            int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in ours
+        ]
+
+    def _spawner(self, name: str) -> Spawner:
+        if name not in self._spawners:
+            warm = name != "launcher"
+            self._spawners[name] = Spawner(
+                self._config["python"] or sys.executable,
+                os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                self._environment,
+                preload=self._config["preload"] if name == "python" else (),
+                site=self._config["site"] if warm else (),
+                warm=warm,
+            )
+        return self._spawners[name]
+
+
+def _signal(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # gone already, which is what was wanted
+        os.kill(pid, signal.SIGKILL)
