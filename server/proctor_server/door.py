@@ -18,6 +18,7 @@ from proctor.types import (
     Item,
     LimitsSpec,
     Problem,
+    RewardPolicy,
     RewardsRequest,
     SubmissionRequest,
 )
@@ -238,9 +239,13 @@ class _Inline:
 def one_item(request: SubmissionRequest) -> BatchRequest:
     """A submission as a batch of one."""
     item = Item.model_construct(**{name: getattr(request, name) for name in Item.model_fields})
-    # The item's own policy, if there is one, goes before the batch's.
+    # Said, as model_construct would make a deep copy of the default.
     return BatchRequest.model_construct(
-        items=[item], stop=request.stop, extraction=request.extraction, fresh=request.fresh
+        items=[item],
+        reward=request.reward or _DEFAULT_POLICY,
+        stop=request.stop,
+        extraction=request.extraction,
+        fresh=request.fresh,
     )
 
 
@@ -286,6 +291,7 @@ def salvage(value: object, faults: Faults) -> tuple[BatchRequest, set[int]]:
     return outline.model_copy(update={"items": items}), bad
 
 
+_DEFAULT_POLICY = RewardPolicy()
 # In the place of an item that can't be read; nothing looks at it.
 _STAND_IN = Item(problem_id="-", source="-")
 

@@ -15,7 +15,7 @@ from proctor_server.units import Unit
 FLUSH_S = 0.025
 FLUSH_UNITS = 32
 # A cancelled batch's units are found out about so often.
-_WANTED_S = 1.0
+_WANTED_S = 0.25
 
 
 class Verifies(Protocol):
