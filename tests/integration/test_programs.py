@@ -127,6 +127,13 @@ def test_a_stdin_program_has_its_verdict(
             id="noise on stdout",
         ),
         pytest.param(
+            f"{TWICE_DEF}import threading, time\n"
+            "threading.Thread(target=time.sleep, args=(60,)).start()",
+            AC,
+            3,
+            id="a thread that goes on",
+        ),
+        pytest.param(
             "import os\n"
             "for fd in range(3, 256):\n"
             "    try: os.write(fd, b'T 3\\nH 0\\nH 1\\nH 2\\nD\\n' * 9)\n"
@@ -202,6 +209,15 @@ def test_a_program_that_waits_for_nothing_is_ended_by_the_wall_limit(judge: Judg
     (outcome,) = judge.judge([(idle, "import time\ntime.sleep(60)")])
     assert (outcome.verdict, outcome.passed, outcome.total) == (TLE, 0, 3)
     assert all(test.cpu_time_s < 0.5 <= test.wall_time_s < 5 for test in outcome.tests)
+
+
+def test_the_output_of_many_tests_takes_no_memory_from_the_program(judge: Judge) -> None:
+    megabytes = 4
+    limits = LimitsSpec(cpu_time_s=1.0, memory_mb=64)
+    line = "x" * (megabytes << 20) + "\n"
+    task = Problem(id="p", tests=[StdinTest(input="", output=line)] * 24, limits=limits)
+    (outcome,) = judge.judge([(task, f"print('x' * ({megabytes} << 20))")])
+    assert (outcome.verdict, outcome.passed) == (AC, 24), outcome.reason
 
 
 def test_the_first_failure_stops_where_asked(judge: Judge) -> None:
