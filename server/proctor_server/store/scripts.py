@@ -78,6 +78,9 @@ ACCEPT = Script(
 local a = cjson.decode(ARGV[1])
 local at = 1
 local function arg() at = at + 1; return ARGV[at] end
+local pending = tonumber(redis.call('GET', PENDING) or '0')
+-- Sent again after a lost reply.
+if redis.call('EXISTS', BATCH .. a.batches[1].id) == 1 then return {'ok', pending} end
 for i, b in ipairs(a.batches) do
   if b.idem ~= '' then
     local known = redis.call('GET', IDEMPOTENCY .. b.idem)
@@ -99,7 +102,6 @@ for i, key in ipairs(a.units) do
 end
 local found = table.concat(states)
 if found ~= a.expect then return {'stale', found} end
-local pending = tonumber(redis.call('GET', PENDING) or '0')
 if pending + fresh > a.limit then return {'full', pending} end
 for _, b in ipairs(a.batches) do
   redis.call('SET', ITEMS .. b.id, arg())
