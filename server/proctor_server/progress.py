@@ -1,6 +1,7 @@
 """Progress: one unit on its way through a sandbox, until every test is settled."""
 
 from dataclasses import replace
+from itertools import accumulate
 
 from proctor.types import TestResult, Verdict
 from proctor_sandbox.errors import SandboxLost
@@ -14,6 +15,8 @@ from proctor_server.units import Unit
 MAX_RERUNS = 2
 # Of a compiler's words; the first errors are the ones that matter.
 COMPILE_OUTPUT_BYTES = 16 * 1024
+# Test data of one work: a sandbox holds it all, on top of what the program may use.
+WORK_BYTES = 64 * 1024 * 1024
 # Of a judged run's output: less is not worth a copy of the run.
 KEPT_BYTES = 64 * 1024
 
@@ -55,12 +58,19 @@ class Progress:
         self._judged = {}
         return Work(
             program=self._program,
-            cases=[checks[number].case for number in self._asked],
+            cases=[checks[number].case for number in self._next_asked()],
             limits=self._checklist.limits,
             until=self._failed if self.unit.stop_on_failure else None,
             condense=self._condensed,
             tag=self,
         )
+
+    def _next_asked(self) -> list[int]:
+        """As many of the tests asked for as may be in a sandbox at once; the first in any case."""
+        if self._checklist.size_bytes <= WORK_BYTES:
+            return self._asked
+        held = accumulate(self._checklist.checks[number].size_bytes for number in self._asked)
+        return self._asked[: max(1, sum(size <= WORK_BYTES for size in held))]
 
     def record(self, report: Report) -> Outcome | None:
         """Take in a report; the outcome if that settles the unit, None if more is to be run.

@@ -16,6 +16,7 @@ from proctor.types import (
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnavailable
 from proctor_sandbox.programs import Assertions, Case, End, Run, StdinCase
 from proctor_sandbox.seam import Sandbox
+from proctor_server import progress
 from proctor_server.grading.checks import Checklist
 from proctor_server.limit_rules import LimitRules
 from proctor_server.outcome import Outcome
@@ -424,3 +425,22 @@ def test_judged_output_is_not_kept() -> None:
     work = Progress(unit("flood", "three"), checklist).next_work()
     assert work.condense is not None
     assert work.condense(0, run(b"x" * 1_000_000)).stdout == b""
+
+
+@pytest.mark.parametrize("stop", [False, True])
+@pytest.mark.parametrize("bound", [1, 2500])
+def test_large_tests_go_to_the_sandbox_a_few_at_a_time(
+    verifier: Verifier,
+    pool: ScriptedPool,
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: bool,
+    bound: int,
+) -> None:
+    monkeypatch.setattr(progress, "WORK_BYTES", bound)
+    outcome = one(verifier, unit("right", "three", stop=stop))
+    assert (outcome.verdict, outcome.passed, len(script.ran)) == (Verdict.AC, 3, 3)
+    script["fails"] = [run(b"2\n"), run(b"0\n"), run(b"6\n")]
+    outcome = one(verifier, unit("fails", "three", stop=stop))
+    assert len(outcome.tests) == (2 if stop else 3)
+    assert (outcome.verdict, outcome.passed) == (Verdict.WA, 1 if stop else 2)
