@@ -3,6 +3,7 @@
 A request with any fault is refused with all of its faults, and nothing of it is done.
 """
 
+import asyncio
 import json
 import time
 import uuid
@@ -62,6 +63,10 @@ class DoorRules:
     max_tests: int
 
 
+# Other requests have their turn after so many items, some 5 ms.
+_BREATH = 500
+
+
 class Door:
     """Checks what comes in, against the rules and the problems in the store."""
 
@@ -111,6 +116,8 @@ class Door:
         units: list[Unit] = []
         sizes: dict[str, Size] = {}
         for index, item in enumerate(items):
+            if index % _BREATH == 0:
+                await asyncio.sleep(0)
             if index in skip:
                 continue
             brief = self._head(index, item, heads, inline, faults, where)
