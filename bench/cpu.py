@@ -17,7 +17,7 @@ from proctor_sandbox.docker_backend import OWNER_LABEL
 from proctor_sandbox.owner import Owner
 
 # What has ended since it was last looked at is not seen: at most this long of a sandbox's life.
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 # As the kernel cuts names. Whoever uses the engine is in here: it can't be told apart.
 _ENGINE = ("dockerd", "containerd", "containerd-shim", "docker-proxy")
@@ -79,6 +79,7 @@ class Meter:
         self._thread.join()
         self._busy_s = _machine_busy_s() - self._busy_s
         self._last |= dict(self._readings())
+        self._sandboxes.close()
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -123,11 +124,16 @@ class _Sandboxes:
         except DockerException:
             self._engine = None
 
+    def close(self) -> None:
+        """Part from the engine."""
+        if self._engine is not None:
+            self._engine.close()
+
     def readings(self, processes: Mapping[int, _Process]) -> Iterator[tuple[str, float]]:
         """The name of each sandbox and its CPU seconds so far."""
-        for file in self._container_files():
-            if (seconds := _cgroup_seconds(file)) is not None:
-                yield str(file), seconds
+        for container in self._container_files():
+            if (seconds := _cgroup_seconds(container)) is not None:
+                yield str(container), seconds
         own = {_cgroup_file(worker) for worker in self.workers}
         for process in processes.values():
             if process.parent not in self.workers:

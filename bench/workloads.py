@@ -112,10 +112,7 @@ def cpp_tests() -> list[tuple[str, str]]:
 
 
 def humaneval_problems(most: int) -> list[Problem]:
-    """The first `most` problems of HumanEval.
-
-    Their limits are the server's default, twice the usual CPU time on a busy machine.
-    """
+    """The first `most` problems of HumanEval, with limits that no busy machine can reach."""
     found = humaneval(packaged_humaneval())[:most]
     return [one.model_copy(update={"limits": LimitsSpec(cpu_time_s=10)}) for one in found]
 

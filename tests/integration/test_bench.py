@@ -1,0 +1,66 @@
+"""`make bench`, small: that it measures everything, not how fast anything is."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+KEYS = [
+    "bare_python_ms_per_test",
+    "sandbox_ms_per_test",
+    "sandbox_ms_per_program_of_one_test",
+    "bare_pool_programs_per_s",
+    "stack_trivial_programs_per_s",
+    "stack_humaneval_programs_per_s",
+    "single_p50_ms",
+    "single_p99_ms",
+    "callers64_programs_per_s",
+]
+DOCKER_KEYS = ["docker_run_ms_per_test", "cpp_20_tests_ms"]
+
+
+def bench(out: Path, *options: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--out", str(out), *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    written: dict[str, Any] = json.loads(out.read_text())
+    return written
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_everything_is_measured_in_one_run(tmp_path: Path) -> None:
+    written = bench(tmp_path / "out.json", "--sandbox", "docker")
+    for key in KEYS + DOCKER_KEYS:
+        assert written[key] > 0, key
+        assert written["rounds"][key], key
+    assert set(written["cpu_seconds"]) == {"single", "trivial", "humaneval", "callers"}
+    for seconds in written["cpu_seconds"].values():
+        assert seconds["sandbox"] > 0
+    assert set(written["targets"]) == {
+        "sandbox_ms_per_test",
+        "stack_trivial_programs_per_s",
+        "single_p50_ms",
+    }
+    assert (written["backend"], written["quick"]) == ("docker", True)
+    for fact in ("date", "git_revision", "machine", "runtime", "workers", "bare"):
+        assert written[fact], fact
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_one_measure_alone_over_bubblewrap(tmp_path: Path) -> None:
+    written = bench(tmp_path / "out.json", "--sandbox", "bubblewrap", "--only", "trivial")
+    assert written["backend"] == "bubblewrap"
+    assert written["stack_trivial_programs_per_s"] > 0
+    assert written["cpu_seconds"]["trivial"]["sandbox"] > 0
+    assert "single_p50_ms" not in written
