@@ -13,12 +13,12 @@ What differs from RQ's SimpleWorker, and why:
 
 import logging
 import signal
-import sys
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job, JobStatus
@@ -27,7 +27,7 @@ from rq.timeouts import JobTimeoutException
 from rq.utils import now
 from rq.worker import WorkerStatus
 
-from proctor_sandbox.errors import SandboxUnavailable
+from proctor_sandbox.errors import SandboxError, SandboxUnavailable
 from proctor_server.fleet import State
 from proctor_server.janitor import Janitor
 from proctor_server.queue import RETRIES, ChunkJob, ChunkQueue
@@ -54,6 +54,19 @@ _NO_SANDBOX_S = 2.0
 _NAP_S = 0.1
 
 _log = logging.getLogger(__name__)
+
+
+class JobFailure(Exception):
+    """Stands for what a job raised, in logs and in RQ's records.
+
+    What an exception says may quote hidden test data; only a sandbox's own troubles and
+    Redis's are repeated.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        name = type(error).__name__
+        quotable = isinstance(error, SandboxError | RedisError)
+        super().__init__(f"{name}: {error}" if quotable else name)
 
 
 class ChunkWorker(SimpleWorker):
@@ -160,9 +173,8 @@ class ChunkWorker(SimpleWorker):
             self._put_back(job, execution)
         except SandboxUnavailable as error:
             self._without_sandbox(job, execution, error)
-        except Exception:  # whatever a job raises is a failure of the job, for RQ to retry
-            self._running = None
-            self._finalize_failure(job, queue, execution, sys.exc_info())
+        except Exception as error:  # whatever a job raises is its failure, for RQ to retry
+            self._fail(job, execution, error)
         else:
             self._without_since = None
             self._end(job, execution)
@@ -193,6 +205,14 @@ class ChunkWorker(SimpleWorker):
             self.set_state(WorkerStatus.IDLE, pipeline=pipe)
             pipe.execute()
 
+    def _fail(self, job: Job, execution: Execution, error: Exception) -> None:
+        """Have RQ retry or fail a job; what it logs and stores does not quote the error."""
+        self._running = None
+        failure = JobFailure(error)
+        self._finalize_failure(
+            job, self._queue, execution, (JobFailure, failure, error.__traceback__)
+        )
+
     def _put_back(self, job: Job, execution: Execution) -> None:
         """Let another worker have a job at once, as if it had not been read."""
         self._running = None
@@ -209,8 +229,7 @@ class ChunkWorker(SimpleWorker):
             self._on_state("no sandbox")
             _log.error("no sandbox: %s", error)
         if time.monotonic() - self._without_since > self._patience_s:
-            self._running = None
-            self._finalize_failure(job, self._queue, execution, sys.exc_info())
+            self._fail(job, execution, error)
             return
         self._put_back(job, execution)
         again_at = time.monotonic() + _NO_SANDBOX_S
@@ -229,7 +248,7 @@ class ChunkWorker(SimpleWorker):
         hopeless = not job.should_retry
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         if hopeless:
-            self._janitor.give_up(job.id, _last_line(exc_string))
+            self._janitor.give_up(job.id, _cause(exc_string))
 
     # -- staying alive -------------------------------------------------------------------------
 
@@ -277,7 +296,7 @@ class ChunkWorker(SimpleWorker):
         self._runner.stop()
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    # The name alone: what an exception says may quote what must not be shown.
-    return lines[-1].partition(":")[0].rpartition(".")[2] if lines else "unknown"
+def _cause(exc_string: str) -> str:
+    """The name of what a JobFailure stood for."""
+    _, found, rest = exc_string.rpartition(f"{JobFailure.__name__}: ")
+    return rest.partition(":")[0].strip() if found else "unknown"

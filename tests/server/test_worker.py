@@ -83,14 +83,18 @@ def test_a_program_that_no_worker_survives_ends_as_ie_and_takes_no_other_with_it
 
 
 def test_a_failing_verifier_ends_as_ie_without_its_words(
-    api: httpx.Client, two: str, worker: Workers
+    api: httpx.Client, two: str, worker: Workers, redis_client: "redis.Redis"
 ) -> None:
     *lines, _ = results(api, post(api, "raise", "ac"))
     found = {line["index"]: line for line in lines}
     assert (found[0]["verdict"], found[1]["verdict"]) == ("IE", "AC")
     assert found[0]["reward"] is None
     assert "RuntimeError" in found[0]["reason"]
-    assert "hidden" not in json.dumps(lines)
+    assert "hidden-" not in json.dumps(lines)
+    assert "RuntimeError" in worker.errors()
+    assert "hidden-" not in worker.errors()
+    for key in redis_client.scan_iter("rq:*"):
+        assert b"hidden-" not in (redis_client.dump(key) or b"")
 
 
 def test_an_ie_is_not_remembered(api: httpx.Client, two: str, worker: Workers) -> None:
