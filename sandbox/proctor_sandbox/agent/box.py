@@ -167,8 +167,10 @@ class Box:
         with self.acting_as(uid):
             os.rmdir(self.work)
         self._door(0o711)
-        for name in os.listdir(self.sources):
-            os.unlink(f"{self.sources}/{name}")
+        try:
+            _empty(self.sources)
+        except OSError as error:  # where the program shares our uid
+            raise Unclean(f"sources can't be removed: {error}") from None
 
 
 def _write_all(fd: int, data: bytes) -> None:

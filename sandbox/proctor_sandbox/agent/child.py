@@ -12,6 +12,7 @@ from . import candidate, examiner, script
 from .spec import Spec
 
 PR_SET_DUMPABLE = 4
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _MIB = 1024 * 1024
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -29,6 +30,16 @@ def confine_zygote() -> None:
         (resource.RLIMIT_MEMLOCK, 64 * 1024),
     ):
         resource.setrlimit(name, (value, value))
+    _drop_inheritable_capabilities()
+
+
+def _drop_inheritable_capabilities() -> None:
+    """The one set that a change of uid leaves; bubblewrap fills it."""
+    header = (ctypes.c_uint32 * 2)(_LINUX_CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits
+    libc.capget(header, data)
+    data[2] = data[5] = 0
+    libc.capset(header, data)
 
 
 def become(spec: Spec, fds: list[int]) -> None:

@@ -7,6 +7,7 @@ decided on the host.
 import collections
 import hashlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -199,8 +200,7 @@ class Program:
             limits.rlimit_cpu_s,
             # Counted per uid; where all share one, ours are counted too.
             limits.processes + (_OURS if uid is None else 0),
-            # Where a cgroup holds memory, address space is free; else this is the backstop.
-            4 * limits.memory_bytes if self._shop.supervisor.meter.watches else None,
+            _data_bytes(limits) if self._shop.supervisor.meter.watches else None,
             argv=argv,
         )
 
@@ -226,6 +226,12 @@ class Program:
             elif told.startswith(script.COMPILED):
                 self._code = told[1:]
         return run
+
+
+def _data_bytes(limits: Limits) -> int:
+    """The backstop where no cgroup holds memory; every thread's stack is reserved whole."""
+    stack_bytes, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return 4 * limits.memory_bytes + limits.processes * stack_bytes
 
 
 def _is_command(name: str) -> bool:

@@ -91,8 +91,9 @@ def leave(status: int) -> None:
     """End at once, with what was printed: threads and exit handlers are left behind."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__):
         try:
-            stream.flush()  # type: ignore[union-attr] # None too is an error here
-        except BaseException:  # the program may have closed or replaced it
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:  # the program may have put anything there
             status = status or 120  # what CPython exits with when it can't flush stdout
     os._exit(status)
 

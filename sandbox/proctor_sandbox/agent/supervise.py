@@ -95,7 +95,7 @@ class Supervisor:
         Raises SpawnerDied and Stuck.
         """
         kills = self.meter.oom_kills()
-        test = _Test(self, launches, sinks, limits)
+        test = _Test(self, launches, sinks, limits, kills)
         try:
             test.run()
         except SpawnerDied:
@@ -134,8 +134,10 @@ class _Test:
         launches: list[Launch],
         sinks: list[Sink],
         limits: Limits,
+        oom_kills: int,
     ) -> None:
         self._supervisor = supervisor
+        self._oom_kills = oom_kills
         self._meter = supervisor.meter
         self._limits = limits
         self._uids = [launch.spec.uid for launch in launches]
@@ -216,12 +218,18 @@ class _Test:
             for fd in self._sinks:
                 self._poll.register(fd, select.POLLIN)
         used_s = self._meter.cpu_s() - self._cpu_base_s
-        if self._meter.watches and self._meter.memory_bytes() > self._limits.memory_bytes:
+        if self._is_out_of_memory():
             self._stop("memory")
         elif used_s >= self._limits.cpu_cap_s:
             self._stop("cpu")
         else:
             self._look = now + self._until_look(used_s)
+
+    def _is_out_of_memory(self) -> bool:
+        if self._meter.watches:
+            return self._meter.memory_bytes() > self._limits.memory_bytes
+        # The kernel took one of its processes; the others may wait for that one for ever.
+        return self._meter.oom_kills() > self._oom_kills
 
     def _until_look(self, used_s: float) -> float:
         """Seconds until a limit may have been reached: all cores together can't be faster."""
