@@ -16,6 +16,7 @@ import httpx
 import pytest
 import redis
 import uvicorn
+from fastapi import FastAPI
 
 from proctor_server.api.app import create_app
 from proctor_server.settings import Settings
@@ -47,9 +48,10 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[httpx.Client]:
+def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[httpx.Client]:
     """A real API server, and a client of it."""
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="critical")
+    app = app or create_app(settings)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
     server = _Server(config)
     thread = threading.Thread(target=server.run, name="api")
     thread.start()

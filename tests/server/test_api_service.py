@@ -1,8 +1,11 @@
 """The service about itself: health, readiness, info, metrics, OpenAPI."""
 
+import socket
+
 import httpx
 import pytest
 
+from proctor_server.api.app import create_app
 from proctor_server.settings import Settings
 from tests.server.conftest import Workers, post, results, serving, wait_until
 
@@ -117,3 +120,32 @@ def _dangling(node: object, schemas: dict[str, object]) -> list[str]:
     if isinstance(node, list):
         return [bad for value in node for bad in _dangling(value, schemas)]
     return []
+
+
+def test_an_error_of_ours_is_answered_and_logged_without_its_words(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ValueError("-".join(("hidden", "text")))
+
+    with serving(settings, app) as api:
+        answer = api.get("/broken")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "ValueError in /broken" in caplog.text
+    assert "hidden-" not in caplog.text + answer.text
+
+
+def test_a_caller_that_goes_away_is_no_error(
+    api: httpx.Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection((api.base_url.host, api.base_url.port)) as caller:
+        caller.sendall(
+            b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{"
+        )
+    assert api.get("/healthz").status_code == 200
+    assert not caplog.records

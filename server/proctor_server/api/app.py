@@ -1,12 +1,15 @@
 """The application: routes, their errors as problem+json, and what is counted."""
 
+import logging
 import time
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proctor.types import FieldProblem, ProblemDetails
@@ -17,6 +20,8 @@ from proctor_server.faults import path
 from proctor_server.metrics import Metrics
 from proctor_server.settings import Settings
 from proctor_server.version import VERSION
+
+_log = logging.getLogger(__name__)
 
 _ABOUT = """Administers hidden tests to untrusted programs, and answers with rewards.
 
@@ -41,14 +46,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.exception_handler(ServerError)(_server_error)
     app.exception_handler(RequestValidationError)(_bad_parameters)
     app.exception_handler(HTTPException)(_http_error)
-    app.exception_handler(Exception)(_our_fault)
-    app.add_middleware(_Counted, metrics=app.state.metrics)
+    app.add_middleware(_Outermost, metrics=app.state.metrics)
     app.openapi = lambda: schema.describe(app)  # type: ignore[method-assign]
     return app
 
 
-class _Counted:
-    """Counts requests by route: a plain ASGI layer, which costs microseconds."""
+class _Outermost:
+    """Counts requests by route, and answers for what the routes did not foresee.
+
+    A plain ASGI layer, which costs microseconds.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -59,15 +66,27 @@ class _Counted:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        started = False
 
         async def counted(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 route = getattr(scope.get("route"), "path", "none")
                 seconds = time.perf_counter() - began
                 self._metrics.answered(scope["method"], route, message["status"], seconds)
             await send(message)
 
-        await self._app(scope, receive, counted)
+        try:
+            await self._app(scope, receive, counted)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # the last place where it can become an answer
+            # Without its words: they may quote hidden test data.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("%s in %s\n%s", type(error).__name__, scope["path"], trace)
+            if not started:
+                await _our_fault()(scope, receive, counted)
 
 
 _HEADERS = {
@@ -101,8 +120,7 @@ async def _http_error(_: Request, error: HTTPException) -> Response:
     return answer
 
 
-async def _our_fault(_: Request, __: Exception) -> Response:
-    # The server logs the exception; its text may quote what must not leave.
+def _our_fault() -> Response:
     return _answer(500, "Internal error", "the fault is the server's; its log says more")
 
 
