@@ -49,6 +49,7 @@ class Box:
         os.umask(0o022)
         for path, mode in ((self.sources, 0o755), (self._parent, 0o711), (self._inputs, 0o700)):
             os.mkdir(path, mode)
+        self._placed: list[str] = []
         self._sysv = [
             (os.open(path, os.O_RDONLY | os.O_CLOEXEC), remove) for path, remove in _SYSV.items()
         ]
@@ -84,6 +85,7 @@ class Box:
     def place(self, file: str, data: bytes, mode: int) -> str:
         """Put a file where the program can read but not change it; returns its path."""
         path = f"{self.sources}/{file}"
+        self._placed.append(path)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             _write_all(fd, data)
@@ -161,16 +163,20 @@ class Box:
         return all(os.pread(fd, 4096, 0).count(b"\n") <= 1 for fd, _ in self._sysv)
 
     def close(self, uid: int | None) -> None:
-        """Forget the program. Raises Unclean when something of it stays."""
-        self.wipe(uid)
-        self._door(0o1777)
-        with self.acting_as(uid):
-            os.rmdir(self.work)
-        self._door(0o711)
+        """Forget the program, wiped after its last test. Raises Unclean when something stays."""
         try:
-            _empty(self.sources)
-        except OSError as error:  # where the program shares our uid
-            raise Unclean(f"sources can't be removed: {error}") from None
+            self._door(0o1777)
+            with self.acting_as(uid):
+                os.rmdir(self.work)
+            self._door(0o711)
+            if self._change_uid:
+                for path in self._placed:
+                    os.unlink(path)
+            else:  # the program could add to them
+                _empty(self.sources)
+        except OSError as error:
+            raise Unclean(f"files can't be removed: {error}") from None
+        self._placed.clear()
 
 
 def _write_all(fd: int, data: bytes) -> None:

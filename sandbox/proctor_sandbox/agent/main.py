@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 1024 * 1024
 _STACK_BYTES = 256 * 1024 * 1024  # Codeforces and DMOJ: the stack is bounded by memory alone
-_FLUSH_S = 0.005  # reports wait this long for company, so that a fast program costs no write
+_FLUSH_S = (
+    0.02  # while there is more to do, reports wait so long for company: each write wakes the engine
+)
 _FLUSH_BYTES = 256 * 1024
 _NEVER = float("inf")
 
