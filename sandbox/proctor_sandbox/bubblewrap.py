@@ -108,7 +108,9 @@ class BubblewrapBackend:
             return AgentSandbox(transport, SandboxInfo(self.name, image, name, "bwrap", meter))
         except SandboxLost as error:
             transport.close()
-            raise SandboxUnavailable(f"the agent in {name} did not come up: {error}") from error
+            raise SandboxUnavailable(
+                f"the agent in {name} did not come up: {error}{_remedy(str(error))}"
+            ) from error
 
     def reap(self) -> int:
         """Remove the cgroups that dead owners left; their processes ended with them."""
@@ -136,6 +138,16 @@ def _find() -> str:
         needed = ".".join(map(str, _NEEDED_VERSION))
         raise SandboxUnavailable(f"{said.strip() or path} is too old; {needed} or later is needed")
     return path
+
+
+def _remedy(fault: str) -> str:
+    if "uid map" in fault or "namespace" in fault:
+        return (
+            "; this machine does not let ordinary users make namespaces: let it (sysctl "
+            "kernel.apparmor_restrict_unprivileged_userns=0 or "
+            "kernel.unprivileged_userns_clone=1), be root, or use Docker"
+        )
+    return ""
 
 
 def _spawn(

@@ -12,7 +12,7 @@ from tests.contract.conftest import REAL
 
 BACKENDS = REAL
 
-LIMITS = Limits(cpu_time_s=5.0, wall_time_s=20.0, memory_bytes=512 * MIB)
+LIMITS = Limits(cpu_time_s=20.0, wall_time_s=90.0, memory_bytes=512 * MIB)
 
 
 def run(sandbox: Sandbox, source: str) -> Run:

@@ -17,6 +17,9 @@ def test_the_extra_and_the_image_hold_the_same_packages() -> None:
     names = {line.partition("==")[0] for line in pinned if "==" in line}
     assert set(PROGRAM_DISTRIBUTIONS) <= names
     assert "://" not in "\n".join(pinned)
+    # The same versions as under bubblewrap, so that a program does the same in both.
+    elsewhere = (ROOT / "requirements/dev.txt").read_text()
+    assert [line for line in pinned if "==" in line and line.split()[0] not in elsewhere] == []
 
 
 def test_the_entries_are_enough_to_import_from(tmp_path: Path) -> None:
