@@ -166,17 +166,25 @@ int main(void) { long n; if (scanf("%%ld", &n) != 1) return 1; %s }
 @pytest.mark.parametrize(
     ("language", "frame", "body", "verdict", "passed"),
     [
-        ("cpp", CPP, r'std::cout << 2 * n << "\n";', AC, 3),
-        ("cpp", CPP, "std::cout << 2;", WA, 1),
-        ("cpp", CPP, "std::cout << 2", CE, 0),
-        ("cpp", CPP, "throw 1;", RE, 0),
-        ("cpp", CPP, "for (volatile int i = 0;; i = i + 1) {}", TLE, 0),
-        ("cpp", CPP, "std::vector<long> v; for (;;) v.push_back(n);", MLE, 0),
-        ("cpp", CPP, 'for (;;) std::cout << "xxxxxxxxxxxxxxxx";', OLE, 0),
-        ("cpp", CPP, "int *p = nullptr; *(volatile int *)p = 1;", RE, 0),
-        ("c", C, r'printf("%%ld\n", 2 * n); return 0;', AC, 3),
-        ("c", C, r'printf("%%ld\n", 2 * n); return 7;', RE, 0),
-        ("c", C, "return undeclared;", CE, 0),
+        pytest.param("cpp", CPP, r'std::cout << 2 * n << "\n";', AC, 3, id="cpp right"),
+        pytest.param("cpp", CPP, "std::cout << 2;", WA, 1, id="cpp one of three"),
+        pytest.param("cpp", CPP, "std::cout << 2", CE, 0, id="cpp syntax error"),
+        pytest.param("cpp", CPP, "throw 1;", RE, 0, id="cpp exception"),
+        pytest.param(
+            "cpp", CPP, "for (volatile int i = 0;; i = i + 1) {}", TLE, 0, id="cpp endless loop"
+        ),
+        pytest.param(
+            "cpp", CPP, "std::vector<long> v; for (;;) v.push_back(n);", MLE, 0, id="cpp hog"
+        ),
+        pytest.param(
+            "cpp", CPP, 'for (;;) std::cout << "xxxxxxxxxxxxxxxx";', OLE, 0, id="cpp endless output"
+        ),
+        pytest.param(
+            "cpp", CPP, "int *p = nullptr; *(volatile int *)p = 1;", RE, 0, id="cpp null pointer"
+        ),
+        pytest.param("c", C, r'printf("%%ld\n", 2 * n); return 0;', AC, 3, id="c right"),
+        pytest.param("c", C, r'printf("%%ld\n", 2 * n); return 7;', RE, 0, id="c exit 7"),
+        pytest.param("c", C, "return undeclared;", CE, 0, id="c undeclared"),
         (
             "c",
             C,
