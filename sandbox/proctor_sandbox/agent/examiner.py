@@ -126,6 +126,7 @@ class Program:
 
     def __init__(self, stream: FileIO) -> None:
         self._stream = stream
+        self._is_lost = False  # what it sends makes no sense, and need not come to an end
 
     def ask(
         self,
@@ -136,6 +137,8 @@ class Program:
     ) -> "Any":
         """The value that an operation on the program gave. Raises what the program raised,
         StopIteration at the end of an iterator, or CandidateError."""
+        if self._is_lost:
+            raise CandidateGone("the program answered no question")
         request = values.dumps((operation, target, args, kwargs or {}), _handle_number)
         try:
             candidate.write_message(self._stream, request)
@@ -143,11 +146,16 @@ class Program:
         except OSError:
             raise CandidateGone("the program is gone") from None
         except ValueError as error:
+            self._is_lost = True
             raise BadAnswer(str(error)) from None
         if text is None:
             raise CandidateGone("the program is gone")
         try:
             kind, *rest = values.loads(text, self._handle)
+        except (values.BadValue, TypeError, ValueError) as error:
+            self._is_lost = True
+            raise BadAnswer(str(error)[:200]) from None
+        try:
             if kind == "end":
                 # Raised by a call it would end the test's own loops: all(map(candidate, ...)).
                 raise StopIteration if operation == "next" else RuntimeError("StopIteration")
@@ -157,7 +165,7 @@ class Program:
                 return value
             names, error_args = rest
             raised = _rebuilt(names, error_args)
-        except (values.BadValue, TypeError, ValueError, KeyError, IndexError) as bad:
+        except (TypeError, ValueError, KeyError, IndexError) as bad:
             raise BadAnswer(str(bad)[:200]) from None
         raise raised
 
