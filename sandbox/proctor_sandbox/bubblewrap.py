@@ -33,7 +33,7 @@ from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.distributions import importable
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnavailable
 from proctor_sandbox.languages import LANGUAGES
-from proctor_sandbox.launch import PRELOAD, UIDS, AgentConfig, Ceiling, uid_base
+from proctor_sandbox.launch import NUMERIC, PRELOAD, UIDS, AgentConfig, Ceiling, uid_base
 from proctor_sandbox.owner import Owner
 from proctor_sandbox.seam import Sandbox, SandboxInfo
 from proctor_sandbox.seccomp_filter import seccomp_filter
@@ -84,6 +84,7 @@ class BubblewrapBackend:
             python=str(interpreter()) if python else None,
             site=[SITE] if packages else [],
             preload=list(PRELOAD) if python else [],
+            numeric=list(NUMERIC) if "numpy" in packages else [],
         )
         cgroup = self._make_cgroup()
         try:

@@ -17,7 +17,15 @@ from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.docker_transport import ContainerTransport, close_stream, words
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
 from proctor_sandbox.languages import LANGUAGES
-from proctor_sandbox.launch import PRELOAD, UIDS, AgentConfig, Ceiling, agent_hash, uid_base
+from proctor_sandbox.launch import (
+    NUMERIC,
+    PRELOAD,
+    UIDS,
+    AgentConfig,
+    Ceiling,
+    agent_hash,
+    uid_base,
+)
 from proctor_sandbox.owner import Owner
 from proctor_sandbox.seam import Sandbox, SandboxInfo
 
@@ -158,6 +166,7 @@ class DockerBackend:
             python="/usr/bin/python3" if image == "python" else None,
             site=["/opt/site"] if image == "python" else [],
             preload=list(PRELOAD) if image == "python" else [],
+            numeric=list(NUMERIC) if image == "python" else [],
         )
         host_config = self._api.create_host_config(
             network_mode="none",

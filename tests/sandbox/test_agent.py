@@ -478,7 +478,8 @@ def test_state_does_not_cross_from_test_to_test(sandbox: Sandbox) -> None:
 def test_a_program_behaves_the_same_each_time(sandbox: Sandbox) -> None:
     source = """
         import random
-        print(hash("text"), random.random(), list({"a", "b", "c", "d"}))
+        import numpy
+        print(hash("text"), random.random(), numpy.random.rand(), list({"a", "b", "c", "d"}))
         """
     cases = [StdinCase(b"")] * 2
     outputs = {one.stdout for report in sandbox.execute([work(source, *cases)] * 2)

@@ -27,6 +27,10 @@ ENVIRONMENT = {
 }
 
 
+# numpy, and what imports it.
+_NUMERIC_WORDS = (b"numpy", b"pandas", b"scipy")
+
+
 class Stuck(Exception):
     """Raised when processes survive being killed."""
 
@@ -40,11 +44,16 @@ class Crew:
         self._uids_used = 0
         # With one uid for all, a program can end our zygotes, and nobody else there can.
         self.shares_uid = not config["uids"]
+        # All at once, so that what they weigh is known before a program's memory is limited.
         for name in ("python", "examiner") if config["python"] else ("launcher",):
             self._spawner(name)
+        if config["numeric"]:
+            self._spawner("numeric")
 
-    def python(self) -> Spawner:
-        """The zygote of Python programs."""
+    def python(self, source: bytes) -> Spawner:
+        """The zygote of Python programs: for those that speak of numpy, one that has it."""
+        if self._config["numeric"] and any(word in source for word in _NUMERIC_WORDS):
+            return self._spawner("numeric")
         return self._spawner("python")
 
     def examiner(self) -> Spawner:
@@ -109,6 +118,12 @@ class Crew:
         for spawner in self._spawners.values():
             spawner.start()
 
+    def _preload(self, name: str) -> list[str]:
+        if name not in ("python", "numeric"):
+            return []
+        extra = self._config["numeric"] if name == "numeric" else []
+        return [*self._config["preload"], *extra]
+
     def _strangers(self) -> list[int]:
         ours = self.pids()
         return [
@@ -122,7 +137,7 @@ class Crew:
                 self._config["python"] or sys.executable,
                 os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                 self._environment,
-                preload=self._config["preload"] if name == "python" else (),
+                preload=self._preload(name),
                 site=self._config["site"] if warm else (),
                 warm=warm,
             )

@@ -65,6 +65,7 @@ class Program:
         self._keep = len(header["cases"]) > 1
         self._code: bytes | None = None
         self._uid = workshop.crew.next_uid()
+        self._source = source
         self._path = self._box.open(self._uid, header["file"], source)
 
     def close(self) -> None:
@@ -162,7 +163,7 @@ class Program:
         if self._code is not None:
             fds.append(self._box.input(self._code))
         launch, sinks = self._launch(
-            self._shop.crew.python(), self._limits, mode, pipes, stdin, [*fds, *extra]
+            self._shop.crew.python(self._source), self._limits, mode, pipes, stdin, [*fds, *extra]
         )
         launch.spec.path = self._path
         launch.spec.compiled = self._code is not None

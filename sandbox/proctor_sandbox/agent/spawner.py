@@ -158,6 +158,8 @@ def _preload(names: list[str]) -> None:
     random.seed(0)
     for name in names:
         importlib.import_module(name)
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(0)
 
 
 def serve(link: socket.socket) -> None:
