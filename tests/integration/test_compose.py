@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -22,7 +23,7 @@ LABEL = f"com.docker.compose.project={PROJECT}"
 pytestmark = pytest.mark.usefixtures("docker_engine")
 
 
-def compose(*argv: str, port: int = 0) -> str:
+def compose(*argv: str, port: int = 0, project: str = PROJECT) -> str:
     """Run compose, whichever is here: the plug-in (v2) or docker-compose (1.29 or v2)."""
     plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     if plugin.returncode == 0:
@@ -32,7 +33,7 @@ def compose(*argv: str, port: int = 0) -> str:
     else:
         missing("neither docker compose nor docker-compose is installed")
     done = subprocess.run(
-        [*command, "--project-name", PROJECT, "--project-directory", str(ROOT), *argv],
+        [*command, "--project-name", project, "--project-directory", str(ROOT), *argv],
         cwd=ROOT,
         env=os.environ | {"PROCTOR_PORT": str(port)},
         capture_output=True,
@@ -44,26 +45,56 @@ def compose(*argv: str, port: int = 0) -> str:
     return done.stdout
 
 
-def sandboxes(engine: docker.DockerClient) -> set[str]:
-    return {c.name for c in engine.containers.list(all=True, filters={"label": "proctor.owner"})}
+def containers(engine: docker.DockerClient, label: str) -> list[Any]:
+    return list(engine.containers.list(all=True, filters={"label": label}))
+
+
+def sandboxes(engine: docker.DockerClient) -> list[str]:
+    """Names of the sandboxes of this stack's workers, whose owner labels hold their pid namespace.
+
+    Other sandboxes come and go as other tests please.
+    """
+    workers = [c for c in containers(engine, LABEL) if c.status == "running"]
+    homes = [os.readlink(f"/proc/{c.attrs['State']['Pid']}/ns/pid") for c in workers]
+    inodes = [home.strip("pid:[]") for home in homes]
+    return [
+        container.name
+        for container in containers(engine, "proctor.owner")
+        if any(f".{inode}-" in container.labels["proctor.owner"] for inode in inodes)
+    ]
+
+
+def remove_stacks_of_dead_runs(engine: docker.DockerClient) -> None:
+    """A test run that was killed could not bring its stack down, which restarts for ever."""
+    for container in containers(engine, "com.docker.compose.project"):
+        project = container.labels["com.docker.compose.project"]
+        run = project.removeprefix("proctor-test-")
+        if project != run and not Path(f"/proc/{run}").exists():
+            compose("down", "--volumes", "--timeout", "5", project=project)
 
 
 @pytest.fixture(scope="module")
 def url(docker_engine: docker.DockerClient) -> Iterator[str]:
+    if os.geteuid() != 0:
+        missing("only root can see which sandboxes belong to the stack's workers")
+    remove_stacks_of_dead_runs(docker_engine)
     port = free_port()
-    before = sandboxes(docker_engine)
     try:
         compose("up", "--detach", port=port)
         yield f"http://127.0.0.1:{port}"
     finally:
         logs = compose("logs", "--no-color", "--tail", "40", port=port)
+        used = sandboxes(docker_engine)
         compose("down", "--volumes", "--timeout", "60", port=port)
     sys.stderr.write(logs)  # shown only with a failure
     filters = {"label": LABEL}
-    assert docker_engine.containers.list(all=True, filters=filters) == []
+    assert containers(docker_engine, LABEL) == []
     assert docker_engine.volumes.list(filters=filters) == []
     assert docker_engine.networks.list(filters=filters) == []
-    assert sandboxes(docker_engine) <= before
+    # Each worker's sandboxes were there, and ended with it.
+    assert len(used) >= 2
+    left = {container.name for container in containers(docker_engine, "proctor.owner")}
+    assert left.isdisjoint(used)
 
 
 @pytest.fixture(scope="module")
