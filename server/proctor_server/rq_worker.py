@@ -4,8 +4,8 @@ What differs from RQ's SimpleWorker, and why:
 
 - Heartbeats come from a thread, so that a dead worker's job is taken up after about 10 s. RQ's
   own would not beat during a job, and adds 60 s to each period.
-- Four round trips to Redis a job instead of some twenty: reading, starting and ending a job
-  are one pipeline each. The keys and registries are RQ's own, so its tools show what happens.
+- Three round trips to Redis a job instead of some twenty: waiting for one, reading and starting
+  it, ending it. The keys and registries are RQ's own, so its tools show what happens.
 - A stop is looked at between jobs and between units: no job is read and then dropped.
 - A worker without a sandbox puts its job back and waits; that is no failure of the job.
 - Cleaning up is janitor.py's.
@@ -131,38 +131,53 @@ class ChunkWorker(SimpleWorker):
                 else self.connection.blmove(queue.key, queue.intermediate_queue_key, _BLOCK_S)
             )
             if raw is not None:
-                job = self._read(raw.decode())
+                job = self._begin(raw.decode())
                 if job is not None:
                     return job, queue
             elif timeout is None:
                 return None
         return None
 
-    def _read(self, job_id: str) -> Job | None:
-        """A job and what is left of its chunk, in one round trip."""
-        with self.connection.pipeline(transaction=False) as pipe:
-            pipe.hgetall(ChunkJob.key_for(job_id))
-            pipe.eval(TAKE.text, 0, job_id)
-            fields, chunk = pipe.execute()
+    def _begin(self, job_id: str) -> Job | None:
+        """Read a job and what is left of its chunk, and register that it is run here.
+
+        One round trip for all of it, from the intermediate queue to the started jobs.
+        """
         job = ChunkJob(job_id, connection=self.connection, serializer=JSONSerializer)
+        job.origin = self._queue.name
+        with self.connection.pipeline() as pipe:
+            pipe.hgetall(job.key)
+            pipe.eval(TAKE.text, 0, job_id)
+            execution = Execution.create(job, LIFE_S, pipeline=pipe, worker_name=self.name)
+            job.prepare_for_execution(self.name, pipeline=pipe)
+            pipe.lrem(self._queue.intermediate_queue_key, 1, job_id)
+            self.set_state(WorkerStatus.BUSY, pipeline=pipe)
+            fields, chunk, *_ = pipe.execute()
+        started_at = job.started_at
         try:
             job.restore(fields)
         except Exception as error:  # RQ raises whatever odd bytes in Redis lead to
             # Ended by another worker, or not written by us: nothing to run either way.
+            # A chunk without its job is found by the sweep.
             _log.warning("job %s can't be read (%s)", job_id, type(error).__name__)
-            self._queue.intermediate_queue.remove(job_id)
+            with self.connection.pipeline() as pipe:
+                self.cleanup_execution(job, pipe, execution)
+                pipe.delete(job.key)
+                pipe.execute()
             return None
+        job.worker_name, job.started_at, job._status = self.name, started_at, JobStatus.STARTED
+        self.executions[execution.id] = execution
+        self._running = job, execution
         taken = read_taken(job_id, chunk)
         if taken is not None:
-            again = (job.retries_left or 0) < RETRIES
-            self._runner.offer(taken, again=again)
+            self._runner.offer(taken, again=(job.retries_left or 0) < RETRIES)
         return job
 
     # -- running a job -------------------------------------------------------------------------
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job here and now; whatever comes of it is in Redis afterwards."""
-        execution = self._begin(job)
+        execution = next(iter(self.executions.values()))
         self._on_state("busy")
         try:
             with self.death_penalty_class(
@@ -181,24 +196,13 @@ class ChunkWorker(SimpleWorker):
         if self._without_since is None:
             self._on_state("idle")
 
-    def _begin(self, job: Job) -> Execution:
-        """Register that a job is run here, in one round trip."""
-        with self.connection.pipeline() as pipe:
-            execution = Execution.create(job, LIFE_S, pipeline=pipe, worker_name=self.name)
-            job.prepare_for_execution(self.name, pipeline=pipe)
-            pipe.lrem(self._queue.intermediate_queue_key, 1, job.id)
-            self.set_state(WorkerStatus.BUSY, pipeline=pipe)
-            pipe.execute()
-        self.executions[execution.id] = execution
-        self._running = job, execution
-        return execution
-
     def _end(self, job: Job, execution: Execution) -> None:
         """Remove a job that went well, in one round trip."""
         self._running = None
         with self.connection.pipeline() as pipe:
             self.cleanup_execution(job, pipe, execution)
             pipe.delete(job.key, ExecutionRegistry(job.id, self.connection).key)
+            self._runner.forget(job.id, pipe)
             self.increment_successful_job_count(pipe)
             if job.started_at is not None:
                 self.increment_total_working_time(now() - job.started_at, pipe)

@@ -4,12 +4,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proctor_server.outcome import Outcome
 from proctor_server.queue import ChunkQueue, alone
 from proctor_server.store.chunks import Answer, Chunks, Taken
 from proctor_server.units import Unit
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
 
 # Often enough that nobody sees a difference, seldom enough that writing costs nothing.
 FLUSH_S = 0.025
@@ -71,7 +74,10 @@ class ChunkRunner:
             self._split(taken)
             return
         self._run(taken)
-        self._chunks.forget(chunk_id)
+
+    def forget(self, chunk_id: str, pipe: "Pipeline") -> None:
+        """Remove a chunk that was run, together with its job."""
+        self._chunks.forget(chunk_id, pipe)
 
     def _split(self, taken: Taken) -> None:
         parts = [alone(unit, taken.timeout_s) for unit in taken.units]
@@ -158,8 +164,9 @@ class _Writer:
             self._thread.start()
 
     def put_last(self, answer: Answer) -> None:
-        """Add the last answer; it is written at once, on leaving."""
+        """Write the last answer at once, before the verifier puts its sandbox away."""
         self._answers.append(answer)
+        self._flush()
 
     def _write(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from pydantic_core import from_json, to_json
@@ -15,6 +15,9 @@ from proctor_server.store import keys
 from proctor_server.store.connection import run_script
 from proctor_server.store.scripts import COMPLETE, TAKE
 from proctor_server.units import Unit
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
 
 
 def pack(chunk: Chunk) -> tuple[bytes, str, int]:
@@ -88,11 +91,12 @@ class Chunks:
             pipe.exists(keys.WAITERS + unit.key)
         return {unit.key for unit, there in zip(units, pipe.execute(), strict=True) if there}
 
-    def forget(self, chunk_id: str) -> None:
-        """Remove a chunk whose units are all answered."""
-        with self._redis.pipeline() as pipe:
-            pipe.delete(keys.CHUNK + chunk_id)
-            pipe.zrem(keys.CHUNKS, chunk_id)
+    def forget(self, chunk_id: str, into: "Pipeline | None" = None) -> None:
+        """Remove a chunk whose units are all answered, as a part of a pipeline if one is given."""
+        pipe = self._redis.pipeline() if into is None else into
+        pipe.delete(keys.CHUNK + chunk_id)
+        pipe.zrem(keys.CHUNKS, chunk_id)
+        if into is None:
             pipe.execute()
 
     def give_up(self, chunk_id: str, reason: str) -> None:
