@@ -73,9 +73,11 @@ def main(
             facts |= {"workers": len(server.parts.workers), "bare": described(subject.python)}
             console.print(f"Bare programs are run by {facts['bare']}.")
             with console.status("warming up") as status:
+                # Where nobody looks at a terminal, a log shall say how far it is.
+                say = status.update if console.is_terminal else console.print
                 if not quick:
                     rounds.measured(subject, measures, QUICK, 1, lambda _: None)
-                figures = rounds.measured(subject, measures, sizes, count, status.update)
+                figures = rounds.measured(subject, measures, sizes, count, say)
     except (StackError, SandboxError, ProctorError, NoSuchInterpreter) as error:
         raise click.ClickException(str(error)) from error
     except (WrongReward, WrongOutput) as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import workloads
 from bench.cpu import Parts
 from proctor import Client
-from proctor.types import Item, Problem
+from proctor.types import Item, Problem, Result
 from proctor_server.backends import SandboxKind
 from proctor_server.up import StackOptions, background_stack, cores, free_port
 
@@ -60,12 +60,10 @@ def trivial_batch(server: Server, programs: int, mark: str) -> float:
     """Seconds from posting a batch of trivial programs to its last reward."""
     sources = list(islice(workloads.trivial(mark), programs))
     began = time.perf_counter()
-    rewards = server.client.score(
-        workloads.TRIVIAL.id, sources, form="source", timeout_s=_LONGEST_S
+    server.client.score(
+        workloads.TRIVIAL.id, sources, form="source", timeout_s=_LONGEST_S, on_result=_check
     )
-    seconds = time.perf_counter() - began
-    _check(rewards)
-    return seconds
+    return time.perf_counter() - began
 
 
 def humaneval_batch(server: Server, problems: list[Problem], samples: int, mark: str) -> float:
@@ -73,12 +71,15 @@ def humaneval_batch(server: Server, problems: list[Problem], samples: int, mark:
     programs = workloads.humaneval_programs(problems, samples, mark)
     ids, sources = [problem.id for problem, _ in programs], [source for _, source in programs]
     began = time.perf_counter()
-    rewards = server.client.score(
-        ids, sources, form="source", reward="all_or_nothing", timeout_s=_LONGEST_S
+    server.client.score(
+        ids,
+        sources,
+        form="source",
+        reward="all_or_nothing",
+        timeout_s=_LONGEST_S,
+        on_result=_check,
     )
-    seconds = time.perf_counter() - began
-    _check(rewards)
-    return seconds
+    return time.perf_counter() - began
 
 
 def single_requests(server: Server, requests: int, mark: str) -> list[float]:
@@ -88,7 +89,7 @@ def single_requests(server: Server, requests: int, mark: str) -> list[float]:
         began = time.perf_counter()
         result = server.client.submission(_item(source), timeout_s=_LONGEST_S)
         times.append(time.perf_counter() - began)
-        _check([result.reward])
+        _check(result)
     return times
 
 
@@ -102,7 +103,7 @@ def many_callers(server: Server, callers: int, requests: int, mark: str) -> floa
     def caller(sources: Sequence[str]) -> None:
         for source in sources:
             result = server.client.submission(_item(source), timeout_s=_LONGEST_S)
-            _check([result.reward])
+            _check(result)
 
     sources = list(islice(workloads.trivial(mark), callers * requests))
     with ThreadPoolExecutor(callers) as threads:
@@ -116,7 +117,7 @@ def _item(source: str) -> Item:
     return Item(problem_id=workloads.TRIVIAL.id, source=source)
 
 
-def _check(rewards: Sequence[float | None]) -> None:
-    wrong = [reward for reward in rewards if reward != 1.0]
-    if wrong:
-        raise WrongReward(f"{len(wrong)} of {len(rewards)} right programs earned {wrong[0]}")
+def _check(result: Result) -> None:
+    if result.reward != 1.0:
+        why = f": {result.reason}" if result.reason else ""
+        raise WrongReward(f"a right program earned {result.reward}, {result.verdict}{why}")
