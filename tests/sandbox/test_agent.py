@@ -643,6 +643,7 @@ _CALLED = """
         ("value", [], {"x": {"k": None}}, {"k": None}, None),
         ("named", [1], {"b": 3}, [1, 3], None),
         ("Solution.twice", [4], {}, 8, None),
+        ("Solution().twice", [4], {}, 8, None),
         ("big", [], {}, "x" * 5_000_000, None),
         ("prints", [], {}, 1, None),
         ("fails", [], {}, None, "Mine"),

@@ -131,7 +131,8 @@ class Desk:
     def _find(self, target: int | str) -> object:
         if isinstance(target, int):
             return self._kept[target]
-        first, *rest = target.split(".")
+        # `Solution().method`, as LeetCode's sets write it, is `Solution.method` here.
+        first, *rest = target.replace("()", "").split(".")
         try:
             found = self._namespace[first]
         except KeyError:
