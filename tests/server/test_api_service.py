@@ -1,11 +1,13 @@
 """The service about itself: health, readiness, info, metrics, OpenAPI."""
 
+import asyncio
 import socket
 
 import httpx
 import pytest
 
 from proctor_server.api.app import create_app
+from proctor_server.api.services import services
 from proctor_server.settings import Settings
 from tests.server.conftest import Workers, post, results, serving, wait_until
 
@@ -149,3 +151,13 @@ def test_a_caller_that_goes_away_is_no_error(
         )
     assert api.get("/healthz").status_code == 200
     assert not caplog.records
+
+
+def test_an_api_ends_however_soon_it_is_told_to(settings: Settings) -> None:
+    async def briefly() -> None:
+        for step in range(40):
+            async with asyncio.timeout(10):
+                async with services(settings):
+                    await asyncio.sleep(step * 0.0002)
+
+    asyncio.run(briefly())

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -25,6 +25,8 @@ from proctor_server.store.problems import Problems
 
 # Workers come and go in seconds, and only the sizes of chunks depend on it.
 _LOOK_S = 1.0
+# Between two cancellations of a task that has not ended.
+_AGAIN_S = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -90,8 +92,19 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
     try:
         yield made
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
         await client.aclose()
         queue.connection.close()
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel tasks until they have ended.
+
+    redis-py turns a cancellation that comes while it connects into an error of its own.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        ended, left = await asyncio.wait(left, timeout=_AGAIN_S)
+        await asyncio.gather(*ended, return_exceptions=True)
