@@ -14,9 +14,12 @@ from proctor_server.units import Unit
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
-# Often enough that nobody sees a difference, seldom enough that writing costs nothing.
-FLUSH_S = 0.025
+# Answers are written at most so often, or as soon as there are FLUSH_UNITS: in small chunks
+# somebody may wait for one of them, in large ones each write costs the sandbox's time.
+SMALL_FLUSH_S = 0.01
+FLUSH_S = 0.05
 FLUSH_UNITS = 32
+_SMALL_UNITS = 8
 # A cancelled batch's units are found out about so often.
 _WANTED_S = 0.25
 
@@ -88,7 +91,8 @@ class ChunkRunner:
         if not left:
             return
         feed = _Feed(taken.units, self._chunks, lambda: self._stopping)
-        with _Writer(self._chunks) as writer:
+        pause_s = SMALL_FLUSH_S if left <= _SMALL_UNITS else FLUSH_S
+        with _Writer(self._chunks, pause_s) as writer:
             for unit, outcome in self._verifier.verify(feed):
                 left -= 1
                 self.units += 1
@@ -130,8 +134,9 @@ class _Feed:
 class _Writer:
     """Writes answers from a thread, so that none waits for the next unit to end."""
 
-    def __init__(self, chunks: Chunks) -> None:
+    def __init__(self, chunks: Chunks, pause_s: float) -> None:
         self._chunks = chunks
+        self._pause_s = pause_s
         self._answers: deque[Answer] = deque()
         self._changed = threading.Condition()
         self._ending = False
@@ -181,7 +186,7 @@ class _Writer:
                 return
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._ending or len(self._answers) >= FLUSH_UNITS, FLUSH_S
+                    lambda: self._ending or len(self._answers) >= FLUSH_UNITS, self._pause_s
                 )
 
     def _flush(self) -> None:
