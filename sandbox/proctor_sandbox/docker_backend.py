@@ -64,6 +64,7 @@ class DockerBackend:
         self._options = options or DockerOptions()
         self._owner = str(Owner.current())
         self._seccomp = SECCOMP_PROFILE.read_text()
+        self._checked: dict[str, str] = {}
         with _engine_faults("reach the Docker engine"):
             self._api = docker.APIClient(
                 **docker.utils.kwargs_from_env(), version="auto", timeout=_ENGINE_TIMEOUT_S
@@ -88,7 +89,13 @@ class DockerBackend:
 
     def start(self, image: str) -> Sandbox:
         """Start a container of an image family. Raises SandboxUnavailable."""
-        reference = self._checked_image(image)
+        try:
+            return self._start(image, self._checked_image(image))
+        except SandboxUnavailable:
+            self._checked.pop(image, None)  # it may have been removed: look for it anew
+            raise
+
+    def _start(self, image: str, reference: str) -> Sandbox:
         name = f"proctor-{image}-{secrets.token_hex(6)}"
         with _engine_faults(f"start a container of {reference}"), contextlib.ExitStack() as undo:
             container = self._create(name, image, reference)
@@ -141,22 +148,27 @@ class DockerBackend:
         return time.time() - when.timestamp() > _ABANDONED_AFTER_S
 
     def _checked_image(self, image: str) -> str:
+        """The id of an image that holds this very agent: one that was found good stays in use
+        when its tag moves to a newer one under a running worker."""
+        if image in self._checked:
+            return self._checked[image]
         reference = self._options.images.get(image)
         if reference is None:
             raise SandboxUnavailable(f"no Docker image is configured for {image} programs")
         with _engine_faults(f"inspect the image {reference}"):
             try:
-                labels = self._api.inspect_image(reference)["Config"]["Labels"] or {}
+                found = self._api.inspect_image(reference)
             except ImageNotFound:
                 raise SandboxUnavailable(
                     f"the Docker image {reference} does not exist; make it with: make images"
                 ) from None
-        if labels.get(AGENT_LABEL) != agent_hash():
+        if (found["Config"]["Labels"] or {}).get(AGENT_LABEL) != agent_hash():
             raise SandboxUnavailable(
                 f"the Docker image {reference} holds another version of the agent; "
                 "make it again with: make images"
             )
-        return reference
+        self._checked[image] = str(found["Id"])
+        return self._checked[image]
 
     def _create(self, name: str, image: str, reference: str) -> str:
         ceiling = self._options.ceiling

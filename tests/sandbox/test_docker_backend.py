@@ -115,11 +115,23 @@ def test_an_image_that_is_not_there_is_told_with_its_remedy(docker_engine: objec
 
 
 def test_an_image_with_another_agent_is_refused(
-    docker_backend: DockerBackend, monkeypatch: pytest.MonkeyPatch
+    docker_engine: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "agent_hash", lambda: "another")
     with pytest.raises(SandboxUnavailable, match=r"another version of the agent.*make images"):
-        docker_backend.start("python")
+        DockerBackend().start("python")
+
+
+def test_an_image_stays_in_use_when_its_tag_moves(docker_engine: docker.DockerClient) -> None:
+    tag = "proctor-test-moving"
+    docker_engine.images.get("proctor-python").tag(tag)
+    backend = DockerBackend(DockerOptions(images={"python": tag}))
+    try:
+        backend.start("python").close()
+        docker_engine.images.get("proctor-redis").tag(tag)
+        backend.start("python").close()
+    finally:
+        docker_engine.images.remove(tag)
 
 
 def test_the_images_hold_this_agent(docker_engine: docker.DockerClient) -> None:
