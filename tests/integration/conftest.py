@@ -47,7 +47,7 @@ class Judge:
         return [outcomes[unit.key] for unit in units]
 
 
-@pytest.fixture(scope="session", params=["docker", "bubblewrap"])
+@pytest.fixture(scope="package", params=["docker", "bubblewrap"])
 def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     """A judge over each backend that is here."""
     backend: Backend
