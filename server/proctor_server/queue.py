@@ -33,9 +33,10 @@ _FAILURE_TTL_S = 24 * 3600
 MAX_UNITS = 64
 # Programs of many tests make smaller chunks, so that no chunk runs for long.
 MAX_TESTS = 640
-# Chunks per worker that a backlog is cut into: the last one to end leaves the others idle for
-# an eighth of the time at most.
-_CHUNKS_PER_WORKER = 4
+# A chunk is this part of a worker's share of what is left.
+_SHARES_PER_WORKER = 3
+# Smaller chunks than these cost more in the queue than they save at the end.
+_LEAST_UNITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,15 @@ class ChunkQueue(Queue):
 def into_chunks(units: Sequence[tuple[Unit, Size]], workers: int, backlog: int) -> list[Chunk]:
     """Cut units into chunks, each of one language, in order.
 
-    Small while there is little to do, so that all workers have some; up to MAX_UNITS when
-    `backlog` (units that wait already) keeps them busy anyway.
+    A chunk is a share of what is left, up to MAX_UNITS: large at first, small towards the end,
+    so that all workers end at about the same time (guided self-scheduling: Polychronopoulos
+    and Kuck, 1987). `backlog`, units that wait already, keeps them busy anyway.
     """
-    share = (len(units) + backlog) / (max(workers, 1) * _CHUNKS_PER_WORKER)
-    most = max(1, min(MAX_UNITS, round(share)))
+    shares = max(workers, 1) * _SHARES_PER_WORKER
     by_language: dict[str, list[tuple[Unit, Size]]] = {}
     for unit, size in units:
         by_language.setdefault(unit.language, []).append((unit, size))
-    return [chunk for group in by_language.values() for chunk in _cut(group, most)]
+    return [chunk for group in by_language.values() for chunk in _cut(group, shares, backlog)]
 
 
 def alone(unit: Unit, timeout_s: int) -> Chunk:
@@ -121,17 +122,24 @@ def alone(unit: Unit, timeout_s: int) -> Chunk:
     return Chunk(uuid.uuid4().hex, [unit], timeout_s)
 
 
-def _cut(units: Sequence[tuple[Unit, Size]], most: int) -> Iterator[Chunk]:
+def _cut(units: Sequence[tuple[Unit, Size]], shares: int, backlog: int) -> Iterator[Chunk]:
+    least = min(_LEAST_UNITS, _share(len(units) + backlog, shares))
+    most = _share(len(units) + backlog, shares)
     part: list[Unit] = []
     tests, worst_s = 0, 0.0
-    for unit, size in units:
+    for place, (unit, size) in enumerate(units):
         if part and (len(part) >= most or tests + size.tests > MAX_TESTS):
             yield _chunk(part, worst_s)
             part, tests, worst_s = [], 0, 0.0
+            most = max(least, _share(len(units) - place + backlog, shares))
         part.append(unit)
         tests += size.tests
         worst_s += size.worst_s
     yield _chunk(part, worst_s)
+
+
+def _share(units: int, shares: int) -> int:
+    return max(1, min(MAX_UNITS, round(units / shares)))
 
 
 def _chunk(units: list[Unit], worst_s: float) -> Chunk:

@@ -36,10 +36,10 @@ def units(count: int, tests: int = 1, language: str = "python") -> list[tuple[Un
         (1, 0, 0, [1]),  # nobody there yet
         (1, 2, 10_000, [1]),
         (8, 2, 0, [1] * 8),
-        (16, 2, 0, [2] * 8),
+        (16, 2, 0, [3] * 5 + [1]),
         (10, 2, 1000, [10]),  # the others are kept busy anyway: one job for all that came together
-        (200, 1, 0, [50] * 4),
-        (1000, 2, 0, [64] * 15 + [40]),
+        (100, 2, 0, [17, 14, 12, 10, 8, 6, 6, 4, 4, 4, 4, 4, 4, 3]),  # small towards the end
+        (1000, 2, 10_000, [64] * 15 + [40]),  # its end is not the queue's
     ],
 )
 def test_chunks_grow_with_the_work_there_is(
