@@ -11,9 +11,9 @@ from typing import NoReturn
 from proctor_sandbox.errors import SandboxError, SandboxUnavailable
 from proctor_sandbox.seam import Backend, Sandbox
 
-# After this many programs a sandbox is replaced, so that nothing can pile up in it for long:
-# a start (0.5 s with Docker) is then some 0.2 ms a program.
-DEFAULT_MAX_PROGRAMS = 2000
+# After this many programs a sandbox is replaced, so that nothing can pile up in it for long: a
+# start (about 1 s of CPU with Docker, the engine's share included) is then 0.1 ms a program.
+DEFAULT_MAX_PROGRAMS = 10_000
 # One ahead: a lost sandbox costs no waiting, two in a row cost one start.
 DEFAULT_SPARES = 1
 
