@@ -178,7 +178,8 @@ class ChunkWorker(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job here and now; whatever comes of it is in Redis afterwards."""
         execution = next(iter(self.executions.values()))
-        self._on_state("busy")
+        if self._without_since is None:
+            self._on_state("busy")
         try:
             with self.death_penalty_class(
                 job.timeout or queue.DEFAULT_TIMEOUT, JobTimeoutException, job_id=job.id
