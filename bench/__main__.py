@@ -61,7 +61,8 @@ def main(
     facts: dict[str, Any] = {"date": machine.today(), "git_revision": machine.revision()}
     facts |= {"quick": quick, "machine": machine.facts()}
     try:
-        backend, meaning = open_backend(sandbox, runtime)
+        # As a worker of `proctor up` has them: on one core.
+        backend, meaning = open_backend(sandbox, runtime, min(os.sched_getaffinity(0)))
         console.print(f"Sandbox: {meaning}.")
         kind: SandboxKind = "docker" if backend.name == "docker" else "bubblewrap"
         with (

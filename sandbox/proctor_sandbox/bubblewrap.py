@@ -98,6 +98,8 @@ class BubblewrapBackend:
                     descriptors=descriptors,
                     agent=config.argv(str(interpreter())),
                 )
+                if self._ceiling.core is not None:
+                    argv = ["taskset", "--cpu-list", str(self._ceiling.core), *argv]
                 transport = _spawn(argv, descriptors, news, cgroup)
         except OSError as error:
             if cgroup is not None:

@@ -190,6 +190,7 @@ class DockerBackend:
             mem_limit=ceiling.memory_bytes,
             memswap_limit=ceiling.memory_bytes,
             nano_cpus=int(self._cpus * 1e9),
+            cpuset_cpus=None if ceiling.core is None else str(ceiling.core),
             tmpfs=_tmpfs(ceiling),
             # "none": /dev/shm is ours to mount, with a bound on its inodes too.
             ipc_mode="none",

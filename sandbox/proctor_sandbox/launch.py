@@ -28,6 +28,9 @@ class Ceiling:
     processes: int = 256
     # One for the program and one for the agent: a program with threads cannot take the host.
     cpus: float = 2.0
+    # The core that all of it is kept on, None: any. On one core a fork's pages and caches stay
+    # where they are: a batch of trivial programs took a tenth less (docs/performance.md).
+    core: int | None = None
     # Sources, compiled programs and what a program writes; all of it is memory.
     box_bytes: int = 256 * MIB
     tmp_bytes: int = 64 * MIB

@@ -4,6 +4,7 @@ import os
 from typing import Literal
 
 from proctor_sandbox.errors import SandboxUnavailable
+from proctor_sandbox.launch import Ceiling
 from proctor_sandbox.seam import Backend
 
 SandboxKind = Literal["auto", "docker", "bubblewrap"]
@@ -17,24 +18,28 @@ MEANING = {
 UNPRIVILEGED = "; as an ordinary user, without cgroups, memory is only watched"
 
 
-def open_backend(sandbox: SandboxKind, runtime: str | None = None) -> tuple[Backend, str]:
+def open_backend(
+    sandbox: SandboxKind, runtime: str | None = None, core: int | None = None
+) -> tuple[Backend, str]:
     """The backend for a kind of sandbox, and one line that says which it is and why.
+
+    Its sandboxes are kept on one core of the engine's machine where one is named.
 
     With "auto" that is the first of Docker and bubblewrap in which a sandbox really starts.
     Raises SandboxUnavailable, with what to do about it.
     """
     if sandbox == "docker":
-        return _docker(runtime), f"docker: {MEANING['docker']}"
+        return _docker(runtime, core), f"docker: {MEANING['docker']}"
     if sandbox == "bubblewrap":
-        return _bubblewrap(), _bubblewrap_line()
+        return _bubblewrap(core), _bubblewrap_line()
     no_docker = "no Docker engine answers"
     try:
-        docker = _docker(runtime)
+        docker = _docker(runtime, core)
         no_docker = "Docker answers, but starts no sandbox"
         docker.start("python").close()
     except SandboxUnavailable as why_no_docker:
         try:
-            bubblewrap = _bubblewrap()
+            bubblewrap = _bubblewrap(core)
             bubblewrap.start("python").close()
         except SandboxUnavailable as why_no_bubblewrap:
             raise SandboxUnavailable(
@@ -50,13 +55,13 @@ def _bubblewrap_line() -> str:
 
 
 # The docker package takes 0.2 s to import, so it is left to those who use an engine.
-def _docker(runtime: str | None) -> Backend:
+def _docker(runtime: str | None, core: int | None) -> Backend:
     from proctor_sandbox.docker_backend import DockerBackend, DockerOptions
 
-    return DockerBackend(DockerOptions(runtime=runtime))
+    return DockerBackend(DockerOptions(runtime=runtime, ceiling=Ceiling(core=core)))
 
 
-def _bubblewrap() -> Backend:
+def _bubblewrap(core: int | None) -> Backend:
     from proctor_sandbox.bubblewrap import BubblewrapBackend
 
-    return BubblewrapBackend()
+    return BubblewrapBackend(Ceiling(core=core))

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
     # The engine's own default (runc); crun, runsc and kata are for those who installed them.
     runtime: str | None = None
+    # The core that this worker's sandboxes are kept on; `proctor up` gives each worker its own.
+    core: int | None = Field(None, ge=0)
     # See proctor_sandbox.pool for why; 1 is a fresh sandbox for each program.
     max_programs: int = Field(DEFAULT_MAX_PROGRAMS, ge=1)
     spares: int = Field(DEFAULT_SPARES, ge=0)

@@ -104,7 +104,7 @@ def stack(
         }
         if options.runtime is not None:
             environment["PROCTOR_RUNTIME"] = options.runtime
-        stages.append([_worker(number + 1, environment) for number in range(options.workers)])
+        stages.append(_workers(options.workers, environment))
         stages.append([_api(options, environment)])
         supervisor = Supervisor(stages, say, output)
         cleanup.callback(supervisor.shut_down)
@@ -183,9 +183,16 @@ def _redis(address: Path, data: Path) -> Child:
     return Child("redis", argv, os.environ, REDIS_GRACE_S, ready)
 
 
-def _worker(number: int, environment: Mapping[str, str]) -> Child:
+def _workers(count: int, environment: Mapping[str, str]) -> list[Child]:
+    """The workers, each with sandboxes on a core of its own as long as there are enough."""
     argv = [sys.executable, "-m", "proctor", "worker"]
-    return Child(f"worker {number}", argv, environment, WORKER_GRACE_S)
+    free = sorted(os.sched_getaffinity(0))
+    cores = [{"PROCTOR_CORE": str(core)} for core in free[:count]] if count <= len(free) else []
+    places = cores or [{}] * count
+    return [
+        Child(f"worker {number}", argv, {**environment, **place}, WORKER_GRACE_S)
+        for number, place in enumerate(places, 1)
+    ]
 
 
 def _api(options: StackOptions, environment: Mapping[str, str]) -> Child:

@@ -92,7 +92,7 @@ def sandboxes(settings: Settings, problem: Callable[[str], Problem]) -> Equipmen
     from proctor_server.backends import open_backend
     from proctor_server.verify import Verifier
 
-    backend, meaning = open_backend(settings.sandbox, settings.runtime)
+    backend, meaning = open_backend(settings.sandbox, settings.runtime, settings.core)
     _log.info("sandbox: %s", meaning)
     backend.reap()
     images = backend.languages()
