@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from proctor._effects import Call
 from proctor._requests import (
@@ -44,7 +45,9 @@ TESTS = st.one_of(
 )
 PROBLEMS = st.builds(
     Problem,
-    id=st.from_regex(r"[A-Za-z0-9._:/@+-]{1,40}", fullmatch=True),
+    id=st.from_regex(r"[A-Za-z0-9._:/@+-]{1,40}", fullmatch=True).filter(
+        lambda name: {".", ".."}.isdisjoint(name.split("/"))
+    ),
     statement=TEXT,
     comparer=st.builds(Comparer, name=st.sampled_from(["lines", "tokens", "floats"])),
     tests=st.lists(TESTS, min_size=1, max_size=3),
@@ -122,3 +125,10 @@ def test_every_batch_has_a_key_of_its_own_unless_one_is_given() -> None:
 )
 def test_an_id_is_quoted_in_a_path(problem_id: str, path: str) -> None:
     assert get_problem(problem_id).path == path
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/../b", "./a", "a/."])
+def test_a_problem_id_is_no_path(name: str) -> None:
+    # Clients resolve dot segments, so such an id could be stored but never asked for.
+    with pytest.raises(ValidationError, match="must not have . or .. between slashes"):
+        Problem(id=name, tests=[StdinTest(input="", output="")])
