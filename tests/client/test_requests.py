@@ -130,5 +130,5 @@ def test_an_id_is_quoted_in_a_path(problem_id: str, path: str) -> None:
 @pytest.mark.parametrize("name", ["..", ".", "a/../b", "./a", "a/."])
 def test_a_problem_id_is_no_path(name: str) -> None:
     # Clients resolve dot segments, so such an id could be stored but never asked for.
-    with pytest.raises(ValidationError, match="must not have . or .. between slashes"):
+    with pytest.raises(ValidationError, match="between slashes"):
         Problem(id=name, tests=[StdinTest(input="", output="")])
