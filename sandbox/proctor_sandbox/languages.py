@@ -31,5 +31,3 @@ LANGUAGES: dict[str, Language] = {
         Language("c", image="native", file="main.c", compile=_CC),
     )
 }
-
-IMAGES: tuple[str, ...] = tuple(dict.fromkeys(language.image for language in LANGUAGES.values()))

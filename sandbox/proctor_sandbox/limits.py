@@ -32,6 +32,8 @@ class Limits:
 
 
 # A result within this factor of the CPU limit is measured to its end, not cut off at the limit.
+# The agent has the same figure (agent/supervise.py), since it imports nothing of ours; a test
+# holds the two together.
 CPU_SLACK = 1.2
 
 

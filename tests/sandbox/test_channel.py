@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from proctor_sandbox import channel
-from proctor_sandbox.agent import frames, values
+from proctor_sandbox import channel, limits
+from proctor_sandbox.agent import frames, program, supervise, values
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
 from proctor_sandbox.limits import MIB, Limits
@@ -448,3 +448,10 @@ def test_an_answer_that_stays_in_the_sandbox_equals_nothing(start: Start) -> Non
     assert not answer.plain
     assert isinstance(answer.value, list)
     assert answer.value[0] not in (None, 0, True, "", [], reply)
+
+
+def test_host_and_agent_mean_the_same_limits() -> None:
+    # The agent imports nothing of the host's, so both have these figures.
+    assert supervise.CPU_SLACK == limits.CPU_SLACK
+    assert program._COMPILE_LIMITS.wall_s == channel._COMPILE_WALL_S
+    assert program._COMPILE_LIMITS.memory_bytes == channel._COMPILE_MEMORY_BYTES
