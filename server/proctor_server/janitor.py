@@ -5,15 +5,18 @@ Every worker is one now and then; a lock of seconds keeps them from doing it twi
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.worker_registration import clean_worker_registry
 
+from proctor_server.chunk_job import ChunkJob, ForeignJob, remove
 from proctor_server.origin import Origin
-from proctor_server.queue import ChunkJob, ChunkQueue, alone
+from proctor_server.queue import ChunkQueue, alone
 from proctor_server.store import keys
 from proctor_server.store.chunks import Chunks
 
@@ -62,9 +65,19 @@ class Janitor:
         _log.error("chunk %s: %s", chunk_id, reason)
         self._chunks.give_up(chunk_id, reason)
 
+    def refuse(self, raw_id: bytes, difference: str) -> None:
+        """Remove a job that is none of ours, and count it."""
+        # Its id is quoted, since anything may be in it, and nothing else of it.
+        _log.error("job %.60r is refused: it %s", raw_id, difference)
+        with self._redis.pipeline() as pipe:
+            pipe.lrem(self._queue.intermediate_queue_key, 0, raw_id)  # type: ignore[arg-type]
+            remove(raw_id, pipe)
+            pipe.incr(keys.REFUSED)
+            pipe.execute()
+
     def _dead_next_door(self) -> None:
         """What a worker of this very machine left by dying need not wait for its heart."""
-        registry = StartedJobRegistry(queue=self._queue)
+        registry = StartedJobRegistry(queue=self._queue, job_class=ChunkJob)
         for job_id, execution_id in registry.get_job_and_execution_ids(cleanup=False):
             execution = Execution(execution_id, job_id, self._redis)
             name: Any = self._redis.hget(execution.key, "worker_name")
@@ -75,7 +88,9 @@ class Janitor:
 
     def _abandoned(self) -> None:
         """Jobs whose worker's heart stopped: RQ retries them, or fails them for good."""
-        registry = StartedJobRegistry(queue=self._queue)
+        # RQ runs an abandoned job's own callback: its records are to be read as ours.
+        registry = StartedJobRegistry(queue=self._queue, job_class=ChunkJob)
+        self._refuse_foreign(registry.get_expired_job_ids())
 
         def hopeless(job: Job, *_: object) -> bool:
             if not job.retries_left:
@@ -83,6 +98,15 @@ class Janitor:
             return True
 
         registry.cleanup(exception_handlers=[hopeless])
+
+    def _refuse_foreign(self, job_ids: Iterable[str]) -> None:
+        for job_id in job_ids:
+            try:
+                ChunkJob.fetch(job_id, self._redis, self._queue.serializer)
+            except ForeignJob as difference:
+                self.refuse(job_id.encode(), str(difference))
+            except NoSuchJobError:
+                continue  # ended meanwhile
 
     def _lost(self) -> None:
         """Jobs whose worker died between reading and starting them go back to the front."""

@@ -29,6 +29,7 @@ class StoreState:
     up: bool
     pending: int = 0
     chunks_waiting: int = 0
+    jobs_refused: int = 0
     verdicts: Mapping[str, int] = field(default_factory=dict)
     workers: list[Announcement] = field(default_factory=list)
 
@@ -41,11 +42,12 @@ async def read_store(client: "redis.asyncio.Redis", queue: str) -> StoreState:
             pending = int(await client.get(keys.PENDING) or 0)
             # Read without RQ: its registries clean up as they are counted.
             waiting = await client.llen(f"rq:queue:{queue}")
+            refused = int(await client.get(keys.REFUSED) or 0)
             stats: Any = await client.hgetall(keys.STATS)
     except StoreUnavailable:
         return StoreState(up=False)
     verdicts = {verdict.decode(): int(count) for verdict, count in stats.items()}
-    return StoreState(True, pending, waiting, verdicts, workers)
+    return StoreState(True, pending, waiting, refused, verdicts, workers)
 
 
 class Metrics:
@@ -92,6 +94,9 @@ class _Snapshot(Collector):
             "proctor_pending_units", "Programs queued or running", state.pending
         )
         yield GaugeMetricFamily("proctor_waiting_chunks", "Jobs in the queue", state.chunks_waiting)
+        yield CounterMetricFamily(
+            "proctor_jobs_refused", "Jobs in the queue that were none of ours", state.jobs_refused
+        )
         verdicts = CounterMetricFamily("proctor_results", "Results by verdict", labels=["verdict"])
         for verdict, count in state.verdicts.items():
             verdicts.add_metric([verdict], count)

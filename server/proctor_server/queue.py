@@ -1,27 +1,22 @@
 """The queue: RQ on Redis, one job per chunk of units.
 
-A job names its chunk and nothing else; what is to be run is in the store. Only
-`proctor_server.jobs.run_chunk` can be run from the queue: whoever writes to Redis could name
-any function otherwise.
+A job names its chunk and nothing else; what is to be run is in the store. No other kind of
+job is taken up: see chunk_job.py.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from rq import Queue
-from rq.job import Job, Retry
+from rq.job import Retry
 from rq.serializers import JSONSerializer
 
-from proctor_server import jobs
+from proctor_server.chunk_job import RETRIES, RUN_CHUNK, ChunkJob
 from proctor_server.units import Unit
 
-RUN_CHUNK = f"{jobs.__name__}.{jobs.run_chunk.__name__}"
-
-# A chunk that a worker died over is taken up again so often; an interval would need a scheduler.
-RETRIES = 3
 # Above the worst that a chunk's programs can do: starting sandboxes, compiling, our own work.
 _MARGIN_S = 600
 # A borderline test is run three times at most, and each loss of a sandbox (three) costs one.
@@ -54,20 +49,6 @@ class Chunk:
     id: str
     units: list[Unit]
     timeout_s: int
-
-
-class ForbiddenCallable(Exception):
-    """Raised when a job names a function that may not be run from the queue."""
-
-
-class ChunkJob(Job):
-    """A job whose only callable is run_chunk."""
-
-    @property
-    def func(self) -> Callable[[str], None]:
-        if self.func_name != RUN_CHUNK or self.instance is not None:
-            raise ForbiddenCallable(f"job {self.id} names a function that may not be run")
-        return jobs.run_chunk
 
 
 class ChunkQueue(Queue):

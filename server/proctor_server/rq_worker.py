@@ -7,6 +7,8 @@ What differs from RQ's SimpleWorker, and why:
 - Three round trips to Redis a job instead of some twenty: waiting for one, reading and starting
   it, ending it. The keys and registries are RQ's own, so its tools show what happens.
 - A stop is looked at between jobs and between units: no job is read and then dropped.
+- A job that is none of ours is refused before RQ reads it, and commands over pub/sub are not
+  listened to: whoever writes to Redis could have this process run anything otherwise.
 - A worker without a sandbox puts its job back and waits; that is no failure of the job.
 - Cleaning up is janitor.py's.
 """
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import NoSuchJobError
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -28,9 +31,10 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 
 from proctor_sandbox.errors import SandboxError, SandboxUnavailable
+from proctor_server.chunk_job import RETRIES, ChunkJob, ForeignJob, is_chunk_id
 from proctor_server.fleet import State
 from proctor_server.janitor import Janitor
-from proctor_server.queue import RETRIES, ChunkJob, ChunkQueue
+from proctor_server.queue import ChunkQueue
 from proctor_server.runner import ChunkRunner, Interrupted
 from proctor_server.store.chunks import read_taken
 from proctor_server.store.scripts import TAKE
@@ -131,18 +135,23 @@ class ChunkWorker(SimpleWorker):
                 else self.connection.blmove(queue.key, queue.intermediate_queue_key, _BLOCK_S)
             )
             if raw is not None:
-                job = self._begin(raw.decode())
+                job = self._begin(raw)
                 if job is not None:
                     return job, queue
             elif timeout is None:
                 return None
         return None
 
-    def _begin(self, job_id: str) -> Job | None:
+    def _begin(self, raw_id: bytes) -> Job | None:
         """Read a job and what is left of its chunk, and register that it is run here.
 
         One round trip for all of it, from the intermediate queue to the started jobs.
+        None where there is nothing to run: the job has ended meanwhile, or is refused.
         """
+        if not is_chunk_id(raw_id):
+            self._janitor.refuse(raw_id, "has an id that no job of ours has")
+            return None
+        job_id = raw_id.decode()
         job = ChunkJob(job_id, connection=self.connection, serializer=JSONSerializer)
         job.origin = self._queue.name
         with self.connection.pipeline() as pipe:
@@ -156,10 +165,11 @@ class ChunkWorker(SimpleWorker):
         started_at = job.started_at
         try:
             job.restore(fields)
-        except Exception as error:  # RQ raises whatever odd bytes in Redis lead to
-            # Ended by another worker, or not written by us: nothing to run either way.
-            # A chunk without its job is found by the sweep.
-            _log.warning("job %s can't be read (%s)", job_id, type(error).__name__)
+        except NoSuchJobError as error:
+            if isinstance(error, ForeignJob):
+                self._janitor.refuse(raw_id, str(error))
+            else:  # ended by another worker; a chunk without its job is found by the sweep
+                _log.warning("job %s is gone", job_id)
             with self.connection.pipeline() as pipe:
                 self.cleanup_execution(job, pipe, execution)
                 pipe.delete(job.key)
@@ -288,6 +298,9 @@ class ChunkWorker(SimpleWorker):
         """Clean up after others, if nobody else is at it."""
         self._janitor.clean(self)
         self.last_cleaned_at = now()  # type: ignore[assignment]  # RQ declares None alone
+
+    def subscribe(self) -> None:
+        """Unlike RQ's, listens to no commands: signals are enough to stop a worker."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the units that are under way; a second signal ends at once.

@@ -6,17 +6,14 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from proctor_server.chunk_job import RUN_CHUNK, ChunkJob
 from proctor_server.queue import (
     MAX_TESTS,
     MAX_UNITS,
-    RUN_CHUNK,
     Chunk,
-    ChunkJob,
     ChunkQueue,
-    ForbiddenCallable,
     Size,
     into_chunks,
 )
@@ -108,17 +105,6 @@ def test_nothing_is_sent_by_making_commands(redis_client: "redis.Redis") -> None
     queue.commands([Chunk("c1", [], 1)])
     assert redis_client.dbsize() == 0
     assert queue.commands([]) == []
-
-
-@pytest.mark.parametrize(
-    "name", ["os.system", "proctor_server.jobs.runner", "proctor_server.queue.into_chunks"]
-)
-def test_only_run_chunk_is_callable(redis_client: "redis.Redis", name: str) -> None:
-    made = Job.create(name, connection=redis_client, serializer=JSONSerializer, id="j")
-    made.save()
-    job = ChunkJob.fetch("j", redis_client, serializer=JSONSerializer)
-    with pytest.raises(ForbiddenCallable):
-        job.perform()
 
 
 def test_making_many_commands_is_quick(redis_client: "redis.Redis") -> None:

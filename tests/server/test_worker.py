@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from rq import Queue
-from rq.job import Job, Retry
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from proctor_server.settings import Settings
@@ -195,27 +194,6 @@ def test_a_chunk_whose_job_vanished_is_queued_again(
     redis_client.zadd("proctor:chunks", {chunk: time.time() - 60})
     workers.start()
     assert len(results(api, batch, wait=20)) == 2
-
-
-@pytest.mark.parametrize("name", ["os.system", "proctor_server.jobs.runner.get", "builtins.exec"])
-def test_a_job_that_names_another_function_is_not_run(
-    worker: Workers, redis_client: "redis.Redis", tmp_path: Path, name: str
-) -> None:
-    mark = tmp_path / "mark"
-    queue = Queue("proctor", connection=redis_client, serializer=JSONSerializer)
-    job = queue.enqueue(name, args=(f"touch {mark}",), retry=Retry(max=1))
-    wait_until(lambda: job.get_status() == "failed", "the job failed")
-    assert not mark.exists()
-    assert "ForbiddenCallable" in worker.errors()
-
-
-def test_a_job_that_cannot_be_read_does_not_stop_the_worker(
-    api: httpx.Client, two: str, worker: Workers, redis_client: "redis.Redis"
-) -> None:
-    redis_client.hset("rq:job:odd", mapping={"data": b"\xff\xfe", "timeout": "soon"})
-    redis_client.rpush("rq:queue:proctor", "odd", "gone")
-    assert len(results(api, post(api, "ac"))) == 2
-    assert redis_client.llen("rq:queue:proctor:intermediate") == 0
 
 
 def test_a_long_job_is_kept_alive_by_the_heart(

@@ -19,6 +19,7 @@
 | chunks | zset | chunk ids by the time they were made | until all answered |
 | pending | int | units that are queued or running | for ever |
 | stats | hash | verdict counts since the store was made | for ever |
+| refused | int | jobs that were none of ours, since the store was made | for ever |
 | worker:<name> | string | a worker's announcement | ANNOUNCEMENT_TTL_S |
 | workers | zset | worker names by the time of their last announcement | pruned |
 | cleaning | string | the name of the worker that cleans up | CLEANING_TTL_S |
@@ -47,6 +48,7 @@ CHUNK = PREFIX + "chunk:"
 CHUNKS = PREFIX + "chunks"
 PENDING = PREFIX + "pending"
 STATS = PREFIX + "stats"
+REFUSED = PREFIX + "refused"
 
 WORKER = PREFIX + "worker:"
 WORKERS = PREFIX + "workers"
