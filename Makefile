@@ -26,6 +26,8 @@ check:
 images:
 	@scripts/base-image
 	@scripts/build-images --all
+	@scripts/secrets
+	@scripts/socket-group
 
 bench: setup
 	@.venv/bin/python -m bench
@@ -34,7 +36,7 @@ setup:
 	@scripts/venv
 	@scripts/packages
 	@scripts/engine
-	@if docker info >/dev/null 2>&1; then scripts/base-image && scripts/build-images --all; fi
+	@if docker info >/dev/null 2>&1; then $(MAKE) --no-print-directory images; fi
 
 lock:
 	@scripts/lock

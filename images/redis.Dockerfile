@@ -10,8 +10,11 @@ USER redis
 WORKDIR /data
 VOLUME /data
 EXPOSE 6379
-HEALTHCHECK --interval=5s --timeout=3s CMD ["redis-cli", "ping"]
-# Only the compose network reaches it, so protected mode is off; it is published nowhere.
-CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data", \
+HEALTHCHECK --interval=5s --timeout=3s \
+    CMD ["redis-cli", "-e", "--user", "health", "--pass", "", "--no-auth-warning", "ping"]
+# Published nowhere, and nobody comes in without a password: without the file of users, which
+# scripts/secrets makes, it does not start.
+ENTRYPOINT ["redis-server", "--bind", "0.0.0.0", "--dir", "/data", \
      "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", \
-     "--maxmemory-policy", "noeviction"]
+     "--maxmemory-policy", "noeviction", "--aclfile", "/run/secrets/redis-users"]
+CMD ["--maxmemory", "4gb"]

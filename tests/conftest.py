@@ -17,6 +17,8 @@ import pytest
 import redis
 from docker.errors import DockerException
 
+ROOT = Path(__file__).parents[1]
+
 
 def missing(what: str) -> NoReturn:
     """Skip, or fail in CI, because `what` is not there."""
@@ -35,13 +37,28 @@ def _redis_server() -> str:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """The address of a Redis of this session's own: a unix socket, nothing written to disk."""
+def redis_secrets() -> Iterator[Path]:
+    """A folder of passwords, and the users of compose's Redis, as scripts/secrets makes them."""
+    with tempfile.TemporaryDirectory(prefix="proctor-secrets-") as folder:
+        subprocess.run([ROOT / "scripts" / "secrets", folder], check=True)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_secrets: Path) -> Iterator[str]:
+    """The address of a Redis of this session's own: a unix socket, nothing written to disk.
+
+    It has the users of compose's Redis, and beside them the tests may do everything.
+    """
+    users = (redis_secrets / "redis-users.acl").read_text()
+    open_to_tests = redis_secrets / "tests.acl"
+    open_to_tests.write_text(users.replace("user default off\n", ""))
     # Not tmp_path_factory: its paths can be longer than a socket's address may be (107 bytes).
     with tempfile.TemporaryDirectory(prefix="proctor-redis-") as folder:
         socket = Path(folder) / "redis.sock"
         options = {"port": "0", "unixsocket": str(socket), "dir": folder, "save": ""}
         options |= {"appendonly": "no", "maxmemory-policy": "noeviction"}
+        options["aclfile"] = str(open_to_tests)
         argv = [_redis_server(), *(w for k, v in options.items() for w in (f"--{k}", v))]
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
             try:
@@ -49,6 +66,11 @@ def redis_url() -> Iterator[str]:
                 yield f"unix://{socket}"
             finally:
                 server.terminate()
+
+
+def redis_address(url: str, user: str) -> str:
+    """The address for one of Redis's users, without the password."""
+    return url.replace("unix://", f"unix://{user}@")
 
 
 def _wait_for_redis(server: "subprocess.Popen[bytes]", socket: Path) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proctor_server.findings import Finding, State
+from proctor_server.settings import Settings
 
 _MARKS = {
     State.OK: Text("ok", "green"),
@@ -25,7 +26,8 @@ def doctor() -> None:
     from proctor_server.machine import findings, trial  # imports docker, which other commands don't
 
     console = Console(highlight=False)
-    found = list(findings(os.environ.get("PROCTOR_REDIS_URL")))
+    url = os.environ.get("PROCTOR_REDIS_URL")
+    found = list(findings(url, Settings().redis_password()))
     trials = [trial(kind, os.environ.get("PROCTOR_RUNTIME")) for kind in ("docker", "bubblewrap")]
     works = [one.kind for one in trials if one.works]
     # One kind is enough; the other's failure is then no more than a note.

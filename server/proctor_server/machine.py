@@ -40,7 +40,7 @@ class SandboxTrial:
     finding: Finding
 
 
-def findings(redis_url: str | None) -> Iterator[Finding]:
+def findings(redis_url: str | None, redis_password: str | None = None) -> Iterator[Finding]:
     """Everything but the sandboxes themselves, as fast as each is found out."""
     yield _python()
     yield _cores()
@@ -53,7 +53,7 @@ def findings(redis_url: str | None) -> Iterator[Finding]:
     yield _compilers()
     yield _redis_server()
     if redis_url is not None:
-        yield _redis_at(redis_url)
+        yield _redis_at(redis_url, redis_password)
 
 
 def trial(kind: SandboxKind, runtime: str | None) -> SandboxTrial:
@@ -238,12 +238,18 @@ def _redis_server() -> Finding:
     return Finding("Redis", State.OK, f"{embedded}, which proctor up uses; {installed}")
 
 
-def _redis_at(url: str) -> Finding:
+def _redis_at(url: str, password: str | None) -> Finding:
     name = "PROCTOR_REDIS_URL"
     try:
-        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
-            info = client.info()
-            policy = client.config_get("maxmemory-policy")["maxmemory-policy"]
+        with redis.Redis.from_url(
+            url, password=password, socket_timeout=5, socket_connect_timeout=5
+        ) as client:
+            client.get("proctor:pending")
+            try:
+                info = client.info()
+                policy = client.config_get("maxmemory-policy")["maxmemory-policy"]
+            except redis.exceptions.NoPermissionError:
+                return Finding(name, State.OK, "answers; its settings are not for this user to see")
     except (redis.RedisError, ValueError) as error:
         remedy = "start that Redis, or unset the variable: proctor up brings one of its own"
         return Finding(name, State.MISSING, f"does not answer: {error}", remedy)

@@ -21,6 +21,8 @@ from proctor_server.units import Unit
 _MARGIN_S = 600
 # A borderline test is run three times at most, and each loss of a sandbox (three) costs one.
 _WORST_RUNS = 6
+# LMOVE, which keeps a job that was read and not yet started.
+_OLDEST_REDIS = (6, 2, 0)
 # Long enough for an operator to look at what failed.
 _FAILURE_TTL_S = 24 * 3600
 
@@ -59,6 +61,8 @@ class ChunkQueue(Queue):
     def __init__(self, name: str, connection: "redis.Redis", **options: Any) -> None:
         options |= {"serializer": JSONSerializer, "job_class": ChunkJob}
         super().__init__(name, connection=connection, **options)
+        # Told instead of asked for: making commands needs no Redis, and INFO is nobody's right.
+        self.redis_server_version = _OLDEST_REDIS
 
     def commands(self, chunks: Iterable[Chunk]) -> list[tuple[Any, ...]]:
         """The Redis commands by which RQ puts the chunks' jobs into the queue, not yet sent.

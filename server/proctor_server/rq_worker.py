@@ -17,6 +17,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,7 @@ class ChunkWorker(SimpleWorker):
             serializer=JSONSerializer,
             log_job_description=False,
         )
+        self.redis_server_version = queue.redis_server_version  # type: ignore[assignment]
         self._queue = queue
         self._runner = runner
         self._janitor = janitor
@@ -190,20 +192,24 @@ class ChunkWorker(SimpleWorker):
         execution = next(iter(self.executions.values()))
         if self._without_since is None:
             self._on_state("busy")
+        ending: Callable[[], None]
         try:
             with self.death_penalty_class(
                 job.timeout or queue.DEFAULT_TIMEOUT, JobTimeoutException, job_id=job.id
             ):
                 job.perform()
         except Interrupted:
-            self._put_back(job, execution)
+            ending = partial(self._put_back, job, execution)
         except SandboxUnavailable as error:
-            self._without_sandbox(job, execution, error)
+            ending = partial(self._without_sandbox, job, execution, error)
         except Exception as error:  # whatever a job raises is its failure, for RQ to retry
-            self._fail(job, execution, error)
+            ending = partial(self._fail, job, execution, error)
         else:
             self._without_since = None
-            self._end(job, execution)
+            ending = partial(self._end, job, execution)
+        # Not in a handler: what Redis raises in here is logged, and would take along what the job
+        # raised, whose words may quote hidden test data.
+        ending()
         if self._without_since is None:
             self._on_state("idle")
 

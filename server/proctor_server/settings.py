@@ -3,7 +3,7 @@
 import os
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from proctor_sandbox.pool import DEFAULT_MAX_PROGRAMS, DEFAULT_SPARES
@@ -19,6 +19,8 @@ class Settings(BaseSettings):
 
     # The port that compose publishes Redis on inside its own network, never on the host.
     redis_url: str = "redis://127.0.0.1:6379/0"
+    # A file, since an environment is shown by `docker inspect` and inherited by children.
+    redis_password_file: FilePath | None = None
     # The API runs programs for whoever reaches it: the world must be let in on purpose.
     host: str = "127.0.0.1"
     # Free of any well-known service; the client's default as well.
@@ -62,6 +64,12 @@ class Settings(BaseSettings):
     outcome_ttl_s: int = Field(3600, ge=0)
     # A problem version that no id points at any more may still have queued work.
     orphan_problem_ttl_s: int = Field(24 * 3600, ge=60)
+
+    def redis_password(self) -> str | None:
+        """The password that is not in the address, if there is one."""
+        if self.redis_password_file is None:
+            return None
+        return self.redis_password_file.read_text().strip()
 
     def limit_rules(self) -> LimitRules:
         """What a problem may ask for, and what it gets that asks for nothing."""

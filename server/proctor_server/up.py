@@ -92,11 +92,13 @@ def stack(
         say(f"sandbox: {sandbox}")
         stages: list[list[Child]] = []
         redis_url = options.redis_url
+        given = dict(os.environ)
         if redis_url is None:
+            given.pop("PROCTOR_REDIS_PASSWORD_FILE", None)  # it is another Redis's
             folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="proctor-")))
             redis_url = f"unix://{folder / 'redis.sock'}"
             stages.append([_redis(folder / "redis.sock", options.state_dir)])
-        environment = os.environ | {
+        environment = given | {
             "PROCTOR_REDIS_URL": redis_url,
             "PROCTOR_HOST": options.host,
             "PROCTOR_PORT": str(options.port),

@@ -58,7 +58,7 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
     Returns the exit status: 0 when told to stop, 1 when something else ended the work.
     Raises SandboxUnavailable where no kind of sandbox works here.
     """
-    connection = worker_connection(settings.redis_url)
+    connection = worker_connection(settings.redis_url, settings.redis_password())
     name = Origin.here().worker_name()
     equipment = (equip or sandboxes)(settings, StoredProblems(connection))
     try:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from proctor_server.doctor import doctor
 from proctor_server.findings import State
 from proctor_server.machine import findings
+from tests.conftest import redis_address
 
 THINGS = [
     "Python",
@@ -85,6 +86,16 @@ def test_a_redis_that_is_named_is_asked(redis_url: str, tmp_path: Path) -> None:
     gone = {f.name: f for f in findings(f"unix://{tmp_path}/none.sock")}["PROCTOR_REDIS_URL"]
     assert gone.state is State.MISSING
     assert "proctor up brings one of its own" in gone.remedy
+
+
+def test_a_redis_that_shows_a_user_nothing_of_itself_answers(
+    redis_url: str, redis_secrets: Path
+) -> None:
+    url, password = redis_address(redis_url, "api"), (redis_secrets / "redis-api").read_text()
+    found = {f.name: f for f in findings(url, password)}["PROCTOR_REDIS_URL"]
+    assert (found.state, found.remedy) == (State.OK, "")
+    wrong = {f.name: f for f in findings(url, "guessed")}["PROCTOR_REDIS_URL"]
+    assert wrong.state is State.MISSING
 
 
 def test_cores_are_those_of_this_process() -> None:

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from proctor_server.api.app import create_app
 from proctor_server.settings import Settings
+from tests.conftest import redis_address
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,9 +35,14 @@ TWO_TESTS: dict[str, Any] = {
 
 
 @pytest.fixture
-def settings(redis_url: str, redis_client: "redis.Redis") -> Settings:
-    """Settings over an empty Redis; the environment's are left out."""
-    return Settings(redis_url=redis_url, max_source_bytes=100_000, max_body_bytes=2_000_000)
+def settings(redis_url: str, redis_secrets: Path, redis_client: "redis.Redis") -> Settings:
+    """The API's settings over an empty Redis, in which it may do what compose lets it do."""
+    return Settings(
+        redis_url=redis_address(redis_url, "api"),
+        redis_password_file=redis_secrets / "redis-api",
+        max_source_bytes=100_000,
+        max_body_bytes=2_000_000,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -110,11 +116,14 @@ class Workers:
 
 
 @pytest.fixture
-def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    """Starts workers; they are ended afterwards."""
+def workers(
+    redis_url: str, redis_secrets: Path, redis_client: "redis.Redis", tmp_path: Path
+) -> Iterator[Workers]:
+    """Starts workers, which may do in Redis what compose lets them; they are ended afterwards."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server", "sandbox")),
-        "PROCTOR_REDIS_URL": settings.redis_url,
+        "PROCTOR_REDIS_URL": redis_address(redis_url, "worker"),
+        "PROCTOR_REDIS_PASSWORD_FILE": str(redis_secrets / "redis-worker"),
         "STAND_IN_LOG": str(tmp_path / "ran.log"),
     }
     made = Workers(dict(environment), tmp_path / "ran.log")

@@ -96,6 +96,18 @@ def test_a_failing_verifier_ends_as_ie_without_its_words(
         assert b"hidden-" not in (redis_client.dump(key) or b"")
 
 
+def test_nor_are_its_words_logged_when_redis_fails_too(
+    api: httpx.Client, two: str, worker: Workers, redis_client: "redis.Redis"
+) -> None:
+    redis_client.execute_command("ACL", "SETUSER", "worker", "-watch")  # type: ignore[no-untyped-call]
+    try:
+        post(api, "raise")
+        wait_until(lambda: "NoPermissionError" in worker.errors(), "Redis refused something")
+    finally:
+        redis_client.execute_command("ACL", "SETUSER", "worker", "+watch")  # type: ignore[no-untyped-call]
+    assert "hidden-" not in worker.errors()
+
+
 def test_an_ie_is_not_remembered(api: httpx.Client, two: str, worker: Workers) -> None:
     for _ in range(2):
         (line, _) = results(api, post(api, "raise"))

@@ -67,7 +67,7 @@ def of(request: Request) -> Services:
 @asynccontextmanager
 async def services(settings: Settings) -> AsyncIterator[Services]:
     """Open what an application needs, and close it."""
-    client = api_connection(settings.redis_url)
+    client = api_connection(settings.redis_url, settings.redis_password())
     rules = settings.limit_rules()
     problems = Problems(client, settings.orphan_problem_ttl_s, rules)
     batches = Batches(

@@ -24,16 +24,18 @@ _BACKOFF = {"cap": 1.0, "base": 0.05}
 _API_TIMEOUT_S = 10.0
 
 
-def worker_connection(url: str) -> "redis.Redis":
+def worker_connection(url: str, password: str | None = None) -> "redis.Redis":
     """A blocking connection that waits out a restart of Redis."""
     retry: Retry = Retry(ExponentialBackoff(**_BACKOFF), _WORKER_RETRIES)
-    return redis.Redis.from_url(url, retry=retry)
+    return redis.Redis.from_url(url, password=password, retry=retry)
 
 
-def api_connection(url: str) -> "redis.asyncio.Redis":
+def api_connection(url: str, password: str | None = None) -> "redis.asyncio.Redis":
     """An asyncio connection that gives up soon."""
     retry = AsyncRetry(ExponentialBackoff(**_BACKOFF), _API_RETRIES)
-    return redis.asyncio.Redis.from_url(url, retry=retry, socket_timeout=_API_TIMEOUT_S)
+    return redis.asyncio.Redis.from_url(
+        url, password=password, retry=retry, socket_timeout=_API_TIMEOUT_S
+    )
 
 
 @contextmanager
