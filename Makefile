@@ -5,7 +5,7 @@ help:
 	@echo "make demo    score HumanEval here, in an environment of its own"
 	@echo "make test    set up everything, check, and run every test"
 	@echo "make check   format, lint, types"
-	@echo "make images  build the Docker images"
+	@echo "make images  build the Docker images, and what docker-compose.yml needs"
 	@echo "make bench   measure, into bench/out/latest.json"
 	@echo "make lock    pin the requirements again"
 	@echo "make clean   remove what the others made here"
@@ -35,6 +35,7 @@ bench: setup
 setup:
 	@scripts/venv
 	@scripts/packages
+	@scripts/compose-v2
 	@scripts/engine
 	@if docker info >/dev/null 2>&1; then $(MAKE) --no-print-directory images; fi
 

@@ -23,7 +23,8 @@ class ProblemPage(BaseModel):
 @router.put(
     "/v1/problems/{problem_id:path}",
     summary="Store a problem",
-    responses={200: {"model": ProblemInfo}, **schema.faults(400, 413, 415, 422, 503)},
+    # 404: a path with a line break in it leads nowhere.
+    responses={200: {"model": ProblemInfo}, **schema.faults(400, 404, 413, 415, 422, 503)},
     openapi_extra=schema.body(Problem, schema.PROBLEM),
 )
 async def put_problem(problem_id: str, request: Request) -> Response:
