@@ -13,6 +13,7 @@ help:
 demo:
 	@scripts/venv
 	@scripts/sandbox
+	@scripts/redis
 	@.venv/bin/proctor demo
 
 test: setup

@@ -3,11 +3,13 @@
 A service that is missing skips its tests on a developer's machine and fails them in CI.
 """
 
+import gc
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -97,11 +99,17 @@ def redis_client(redis_url: str) -> "Iterator[redis.Redis]":
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[docker.DockerClient]:
     """A Docker engine that answers."""
-    try:
-        engine = docker.from_env()
-        engine.ping()
-    except DockerException as error:
-        missing(f"no Docker engine answers ({error}); make test, as root, starts one")
+    reason = ""
+    # The docker package leaves the socket open with which it found nobody.
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        try:
+            engine = docker.from_env()
+            engine.ping()
+        except DockerException as error:
+            reason = str(error)
+        gc.collect()
+    if reason:
+        missing(f"no Docker engine answers ({reason}); make test, as root, starts one")
     yield engine
     engine.close()
 

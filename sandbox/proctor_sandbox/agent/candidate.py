@@ -12,14 +12,20 @@ import os
 import struct
 import sys
 import types
-from io import FileIO
 
 from . import script, values
 from .spec import Spec
 
 TYPE_CHECKING = False  # what typing itself would say, but to import it takes 3 ms
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Stream(Protocol):
+        """Both ends of a socket, unbuffered."""
+
+        def read(self, size: int, /) -> bytes | None: ...
+        def write(self, data: memoryview, /) -> int: ...
+
 
 _MUTABLE = (list, dict, set, bytearray)
 
@@ -66,7 +72,7 @@ def _serve(spec: Spec, fds: list[int]) -> None:
             write_message(stream, desk.reply(text))
 
 
-def read_message(stream: FileIO, limit: int | None = None) -> bytes | None:
+def read_message(stream: "Stream", limit: int | None = None) -> bytes | None:
     """One message, or None at the end. Raises ValueError above the limit (bytes)."""
     head = _read_exactly(stream, LENGTH.size)
     if head is None:
@@ -77,13 +83,13 @@ def read_message(stream: FileIO, limit: int | None = None) -> bytes | None:
     return _read_exactly(stream, length)
 
 
-def write_message(stream: FileIO, text: bytes) -> None:
+def write_message(stream: "Stream", text: bytes) -> None:
     view = memoryview(LENGTH.pack(len(text)) + text)
     while view:
         view = view[stream.write(view) :]
 
 
-def _read_exactly(stream: FileIO, size: int) -> bytes | None:
+def _read_exactly(stream: "Stream", size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:
         part = stream.read(size - len(data))

@@ -50,28 +50,7 @@ def become(spec: Spec, fds: list[int]) -> None:
     """
     try:
         os.setsid()
-        for number in (0, 1, 2):
-            os.dup2(fds[number], number)
-        # The zygote's socket is 3 and what came over it follows: passed descriptors take the
-        # lowest free numbers.
-        os.closerange(3, fds[2] + 1)
-        uid = spec.uid
-        # An examiner that shares the program's uid stays what its zygote is: not to be looked
-        # into by others of that uid, which would find the test code.
-        if uid is not None or spec.mode != "examiner":
-            if uid is None:
-                libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-            _offer_to_oom_killer()
-        resource.setrlimit(resource.RLIMIT_CPU, (spec.cpu_s, spec.cpu_s + 1))
-        if spec.data_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, (spec.data_bytes, spec.data_bytes))
-        resource.setrlimit(resource.RLIMIT_NPROC, (spec.processes, spec.processes))
-        if uid is not None:
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-            # Changing uid makes /proc/self root's; /dev/stdin is a link through it.
-            libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-        os.chdir(spec.cwd)
+        confine(spec, fds)
         _MODES[spec.mode](spec, fds[3:])
     except BaseException as error:  # the one place where a fork of the zygote ends
         os.write(2, f"proctor: {type(error).__name__}: {error}\n".encode(errors="replace"))
@@ -79,10 +58,36 @@ def become(spec: Spec, fds: list[int]) -> None:
         os._exit(1)
 
 
-def _offer_to_oom_killer() -> None:
+def confine(spec: Spec, fds: list[int], oom_score: bytes = b"1000") -> None:
+    """Take on the program's streams, limits, uid and working directory.
+
+    With what a process has already it changes nothing, which is how a zygote rehearses it.
+    """
+    for number in (0, 1, 2):
+        os.dup2(fds[number], number)
+    # The zygote's socket is 3 and what came over it follows.
+    os.closerange(3, fds[2] + 1)
+    uid = spec.uid
+    # An examiner that shares the program's uid stays what its zygote is: not to be looked
+    # into by others of that uid, which would find the test code.
+    if uid is not None or spec.mode != "examiner":
+        if uid is None:
+            libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+        _offer_to_oom_killer(oom_score)
+    for name, soft, hard in spec.rlimits:
+        resource.setrlimit(name, (soft, hard))
+    if uid is not None:
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        # Changing uid makes /proc/self root's; /dev/stdin is a link through it.
+        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    os.chdir(spec.cwd)
+
+
+def _offer_to_oom_killer(score: bytes) -> None:
     """When memory runs out the kernel is to take the program, not the zygote."""
     fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    os.write(fd, b"1000")
+    os.write(fd, score)
     os.close(fd)
 
 

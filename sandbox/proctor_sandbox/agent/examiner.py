@@ -17,7 +17,6 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from io import FileIO
 
 from . import asserts, candidate, values
 from .spec import Spec
@@ -124,7 +123,7 @@ class Recorder:
 class Program:
     """The far side: asks, and raises here what was raised there."""
 
-    def __init__(self, stream: FileIO) -> None:
+    def __init__(self, stream: "candidate.Stream") -> None:
         self._stream = stream
         self._is_lost = False  # what it sends makes no sense, and need not come to an end
 

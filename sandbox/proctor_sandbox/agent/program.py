@@ -178,7 +178,7 @@ class Program:
         pipes: list[tuple[int, int]],
         stdin: int | None = None,
         extra: Sequence[int] = (),
-        argv: list[str] | None = None,
+        argv: Sequence[str] = (),
     ) -> tuple[Launch, list[Sink]]:
         if stdin is None:
             stdin = self._box.input(b"")
@@ -192,18 +192,19 @@ class Program:
         limits: Limits,
         uid: int | None,
         cwd: str,
-        argv: list[str] | None = None,
+        argv: Sequence[str] = (),
     ) -> Spec:
-        return Spec(
-            mode,
-            uid,
-            cwd,
-            limits.rlimit_cpu_s,
-            # Counted per uid; where all share one, ours are counted too.
-            limits.processes + (_OURS if uid is None else 0),
-            _data_bytes(limits) if self._shop.supervisor.meter.watches else None,
-            argv=argv,
-        )
+        cpu_s = limits.rlimit_cpu_s
+        # Counted per uid; where all share one, ours are counted too.
+        processes = limits.processes + (_OURS if uid is None else 0)
+        rlimits = [
+            (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
+            (resource.RLIMIT_NPROC, processes, processes),
+        ]
+        if self._shop.supervisor.meter.watches:
+            data_bytes = _data_bytes(limits)
+            rlimits.append((resource.RLIMIT_DATA, data_bytes, data_bytes))
+        return Spec(mode, uid, cwd, tuple(rlimits), tuple(argv))
 
     def _pipes(self, count: int) -> list[tuple[int, int]]:
         """Pipes that the program may open again by name (/dev/stdout): they are its own."""

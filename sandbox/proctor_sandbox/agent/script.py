@@ -30,7 +30,7 @@ def load(spec: Spec, fds: list[int]) -> types.CodeType:
         os.close(status)
         return code
     path = spec.path
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:
         source = file.read()
     try:
         code = compile(source, path, "exec", dont_inherit=True)
@@ -48,13 +48,20 @@ def load(spec: Spec, fds: list[int]) -> types.CodeType:
 def run(spec: Spec, fds: list[int]) -> None:
     """Run as `__main__` and exit as the interpreter would."""
     code = load(spec, fds)
-    path = spec.path
+    namespace = main_namespace(spec.path)
+    finish(guarded(exec, code, namespace), namespace)
+
+
+def main_namespace(path: str) -> dict[str, object]:
+    """What `__main__` is made of before the first line of a program runs."""
     main = types.ModuleType("__main__")
-    main.__dict__.update(__file__=path, __builtins__=builtins)
+    namespace = main.__dict__
+    namespace["__file__"] = path
+    namespace["__builtins__"] = builtins
     sys.modules["__main__"] = main
     sys.argv = [path]
     sys.path.insert(0, os.path.dirname(path))
-    finish(guarded(exec, code, main.__dict__), main.__dict__)
+    return namespace
 
 
 def guarded(run: Callable[..., object], *args: object) -> int:
@@ -89,13 +96,18 @@ def finish(status: int, namespace: dict[str, object]) -> None:
 
 def leave(status: int) -> None:
     """End at once, with what was printed: threads and exit handlers are left behind."""
+    os._exit(flush(status))
+
+
+def flush(status: int) -> int:
+    """Send what was printed on its way; returns the exit status, which a failure changes."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__):
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
         except BaseException:  # the program may have put anything there
             status = status or 120  # what CPython exits with when it can't flush stdout
-    os._exit(status)
+    return status
 
 
 def _status(code: object) -> int:

@@ -9,7 +9,6 @@ that "no children" (ECHILD) proves that nothing of the test is alive.
 
 import array
 import gc
-import importlib
 import json
 import marshal
 import os
@@ -18,11 +17,15 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from . import child
+from . import child, warm
 from .spec import Spec
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SOCKET_FD = 3
+# Has the linker look up every function at the start, where each fork would do so at first use.
+_BIND_NOW = "LD_BIND_NOW"
+_FD_BYTES = array.array("i").itemsize
+_MAX_FDS = 16
 _MAX_MESSAGE = 64 * 1024
 
 
@@ -49,7 +52,7 @@ class Spawner:
     ) -> None:
         self._python = python
         self._path = path
-        self._env = env
+        self._env = {**env, _BIND_NOW: "1"}
         self._config = json.dumps({"preload": preload, "site": site, "warm": warm})
         self._started = False
         self.start()
@@ -93,7 +96,8 @@ class Spawner:
 
     def launch(self, spec: Spec, fds: list[int]) -> None:
         """Start one process; `fds` are handed over and stay open here."""
-        message = marshal.dumps(spec.fields())
+        # Version 2 marks no string as interned: to look them up would cost the fork pages.
+        message = marshal.dumps(spec.fields(), 2)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
         try:
             self._socket.sendmsg([message], rights)
@@ -123,43 +127,27 @@ def main(settings: str) -> None:
     """Become a zygote and serve the agent on descriptor 3."""
     config = json.loads(settings)
     link = socket.socket(fileno=_SOCKET_FD)
+    del os.environ[_BIND_NOW]  # no program's business
     child.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # Where programs share our uid, this keeps our memory from them.
-    child.libc.prctl(child.PR_SET_DUMPABLE, 0, 0, 0, 0)
     if os.geteuid() == 0:
         os.setgroups([])
     child.confine_zygote()
     sys.path.extend(config["site"])
-    _preload(config["preload"])
     if config["warm"]:
-        _warm_up()
+        warm.preload(config["preload"])
+        warm.rehearse()
+    # Where programs share our uid, this keeps our memory from them.
+    child.libc.prctl(child.PR_SET_DUMPABLE, 0, 0, 0, 0)
     # What a program would see of us: no module, no argument.
     for name in [name for name in sys.modules if name.partition(".")[0] == "agent"]:
         del sys.modules[name]
     sys.argv = [""]
     gc.collect()
+    if config["warm"]:
+        warm.settle()
     gc.freeze()
     link.send(marshal.dumps(None))
     serve(link)
-
-
-def _preload(names: list[str]) -> None:
-    """Import what programs import most, `random` in a state that every fork inherits.
-
-    Its fork hook would seed it anew: a program is to behave the same each time. Hooks are
-    dear: those of `threading`, which is therefore left out, double the cost of a fork.
-    """
-    register = os.register_at_fork
-    os.register_at_fork = lambda **_hooks: None
-    try:
-        import random
-    finally:
-        os.register_at_fork = register
-    random.seed(0)
-    for name in names:
-        importlib.import_module(name)
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed(0)
 
 
 def serve(link: socket.socket) -> None:
@@ -167,17 +155,18 @@ def serve(link: socket.socket) -> None:
 
     Every object touched here is a page copied after each fork, so little is done.
     """
-    room = socket.CMSG_SPACE(16 * array.array("i").itemsize)
+    room = socket.CMSG_SPACE(_MAX_FDS * _FD_BYTES)
     while True:
         message, rights, _flags, _address = link.recvmsg(_MAX_MESSAGE, room)
         if not message:
             os._exit(0)
         pid = os.fork()
         if pid == 0:
-            fds = list(memoryview(rights[0][2]).cast("i"))
-            spec = Spec(**marshal.loads(message))  # noqa: S302 - the agent's
-            child.become(spec, fds)
-        os.closerange(_SOCKET_FD + 1, _SOCKET_FD + 17)
+            # Passed descriptors take the lowest free numbers; to read these would cost more.
+            count = len(rights[0][2]) // _FD_BYTES
+            fds = list(range(_SOCKET_FD + 1, _SOCKET_FD + 1 + count))
+            child.become(Spec(*marshal.loads(message)), fds)  # noqa: S302 - the agent's
+        os.closerange(_SOCKET_FD + 1, _SOCKET_FD + 1 + _MAX_FDS)
         link.send(_reap(link, pid))
 
 
@@ -201,54 +190,3 @@ def _reap(link: socket.socket, pid: int) -> bytes:
         if ended == pid:
             status = how
             options = os.WNOHANG
-
-
-def _warm_up() -> None:
-    """Run one program that does what programs do, so that forks find it done.
-
-    Measured in design.md: a test went from 3.5 to 1.6 ms.
-    """
-    for _ in range(2):
-        code = compile(_REPRESENTATIVE, "warm.py", "exec", dont_inherit=True)
-        exec(code, {"__name__": "__main__"})  # noqa: S102 - our own text
-
-
-_REPRESENTATIVE = """
-import collections, functools, heapq, io, itertools, math, re, string, sys, traceback
-stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"3 4\\n1 2 3\\n")), encoding="utf-8")
-out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
-class Point:
-    def __init__(self, x, y=0):
-        self.x, self.y = x, y
-    def __repr__(self):
-        return f"Point({self.x}, {self.y:.2f})"
-class Deep(Point, object):
-    @property
-    def norm(self):
-        return math.hypot(self.x, self.y)
-@functools.lru_cache(maxsize=None)
-def fib(n):
-    return n if n < 2 else fib(n - 1) + fib(n - 2)
-def gen(n):
-    for i in range(n):
-        yield i * i
-n, m = map(int, stream.readline().split())
-rows = [int(word) for word in stream.read().split()]
-table = collections.defaultdict(list)
-for i, value in enumerate(sorted(rows, key=lambda v: -v)):
-    table[value % 2].append((i, str(value), {value}, {"k": [value]}))
-heap = list(gen(5)); heapq.heapify(heap); heapq.heappop(heap)
-try:
-    raise ValueError("x") from KeyError("y")
-except ValueError as error:
-    text = "".join(traceback.format_exception(error))
-try:
-    compile("def f(:", "x", "exec")
-except SyntaxError as error:
-    "".join(traceback.format_exception_only(error))
-re.sub(r"(\\\\w+)", lambda match: match.group(1).upper(), "some text")
-print(fib(20), Deep(3, 4).norm, repr(Point(1, 2)), *itertools.islice(rows, 2), sep=" ", file=out)
-print("{:>5} %s".format(1), 2 ** 100, 1.5e10, b"x", [1, (2,)], {"a": 1}, file=out)
-out.flush()
-"-".join(string.ascii_lowercase).encode().decode()
-"""
