@@ -40,8 +40,12 @@ def test_a_forgery_earns_what_its_honest_part_is_worth(
     if backend == "bubblewrap-unprivileged" and not attack.unprivileged:
         pytest.skip("docs/threat-model.md: without root, bubblewrap makes no such promise")
     problem = attack.problem
-    (forged,) = judge.judge([(problem, attack.source)], attack.language)
-    (after,) = judge.judge([(problem, honest(problem))])
+    programs = [(problem, attack.source)]
+    if attack.language == "python":
+        forged, after = judge.judge([*programs, (problem, honest(problem))])
+    else:
+        (forged,) = judge.judge(programs, attack.language)
+        (after,) = judge.judge([(problem, honest(problem))])
     assert forged.verdict is not Verdict.IE, forged
     assert (forged.passed, reward(forged, ALL)) == (attack.earns, 0.0), forged
     assert reward(forged, PASS_RATE) == attack.earns / forged.total

@@ -118,6 +118,8 @@ _FAULTS: list[Forgery] = [
                 try: os.fork()
                 except OSError: pass
             """),
+        # Without root there is no cgroup to count processes, and the limit by uid spares root.
+        unprivileged=False,
     ),
     printed(
         Row.FAULTS,
@@ -150,12 +152,21 @@ _LATE: list[Forgery] = [
     printed(
         Row.LATE,
         "output after its CPU time",
-        "n = int(input())\nimport time\nwhile time.process_time() < 0.55: pass\nprint(3 * n)",
+        dedented("""
+            import time
+            n = int(input())
+            while n > 99 and time.process_time() < 0.55: pass
+            print(3 * n)
+            """),
+        earns=2,
+        honest="two tests are answered in time",
     ),
     printed(
         Row.LATE,
         "output after its wall time",
-        "n = int(input())\nimport time\ntime.sleep(30)\nprint(3 * n)",
+        "import time\nn = int(input())\ntime.sleep(30 * (n > 99))\nprint(3 * n)",
+        earns=2,
+        honest="two tests are answered in time",
     ),
     printed(
         Row.LATE,
@@ -165,9 +176,9 @@ _LATE: list[Forgery] = [
             n = int(input())
             def last(*_): os.write(1, b'%d\\n' % (3 * n)); os._exit(0)
             for number in set(range(1, 32)) - {9, 19}: signal.signal(number, last)
-            while True: pass
+            while n > 99: pass
             """),
-        honest="nothing: SIGXCPU comes after the limit",
+        honest="nothing: what signals come, come after the limit",
     ),
     *asked(
         Row.LATE,
@@ -230,7 +241,7 @@ _CACHE: list[Forgery] = [
             n = int(input())
             right = marshal.dumps(compile('print(3 * int(input()))', 'main.py', 'exec'))
             for path in ['/box/src/main.py', '/box/program', *glob.glob('/box/**', recursive=True),
-                         *glob.glob('/proc/self/fd/*')]:
+                         *glob.glob('/proc/self/fd/[3-9]')]:
                 try: open(path, 'wb').write(right)
                 except OSError: pass
             for fd in range(3, 64):

@@ -103,7 +103,13 @@ FORGERIES: list[Forgery] = [
     *asked(
         Row.MARKERS,
         "a right value ahead of the request",
-        SAY + "say(VALUE.replace(b'-1', b'3'))\nimport os\nos._exit(0)\n",
+        SAY
+        + dedented("""
+            say(VALUE.replace(b'-1', b'3'))
+            for fd, framed in channels():
+                if framed: os.read(fd, 4096)
+            os._exit(0)
+            """),
         # A value is a claim that it is free to make, whoever puts it on the wire.
         earns=(1, 1),
         honest="it answers the first question, which is 3, and is gone",

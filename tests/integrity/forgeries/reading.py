@@ -38,9 +38,8 @@ _WAYS = {
         def search():
             seen = gc.get_objects()
             for thing in seen + gc.get_referents(*seen):
-                if type(thing) in (str, bytes, dict, list, tuple):
-                    try: look(repr(thing).encode(errors='replace'))
-                    except Exception: pass
+                if type(thing) is str: look(thing.encode(errors='replace'))
+                if type(thing) is bytes: look(thing)
         """,
     "modules": """
         def search():
@@ -58,13 +57,16 @@ _WAYS = {
             file('/proc/self/environ')
         """,
     "descriptors": """
+        import socket
+        def peek(fd):
+            try:
+                with socket.socket(fileno=os.dup(fd)) as line:
+                    look(line.recv(1 << 20, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            except OSError: pass
         def search():
             for fd in [0, *range(3, 64)]:
-                try:
-                    os.set_blocking(fd, False)
-                    look(os.pread(fd, 1 << 20, 0))
-                    look(os.read(fd, 1 << 20))
-                except OSError: pass
+                try: look(os.pread(fd, 1 << 20, 0))
+                except OSError: peek(fd)
             for path in glob.glob('/proc/[0-9]*/fd/*'):
                 try: fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
                 except OSError: continue

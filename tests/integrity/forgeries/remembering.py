@@ -62,7 +62,7 @@ _MEMORIES = {
         """,
     "the number of its folder's changes": """
         import os
-        def recall(): return os.stat('.').st_size > 0 or os.stat('.').st_nlink > 2
+        def recall(): return os.stat('.').st_size > 40 or os.stat('.').st_nlink > 2
         def leave(): os.makedirs('./a/b')
         """,
     "an attribute of its folder": """
