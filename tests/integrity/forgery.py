@@ -39,7 +39,7 @@ class Forgery:
     unprivileged: bool = True
 
 
-LIMITS = LimitsSpec(cpu_time_s=0.5, wall_time_s=2.0, memory_mb=128, output_kb=1024)
+LIMITS = LimitsSpec(cpu_time_s=0.5, wall_time_s=1.5, memory_mb=128, output_kb=1024)
 
 # One task in each kind of test: three times the number, or text, or list.
 PRINTED = Problem(

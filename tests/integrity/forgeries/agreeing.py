@@ -135,8 +135,8 @@ _OTHERS = {
             for _ in range(100_000): x = [x]
             return x
         """,
-    "five million characters": "def f(x): return 'aaa' * 1_700_000",
-    "a million members": "def f(x): return [0] * 1_000_000",
+    "two million characters": "def f(x): return 'aaa' * 700_000",
+    "a hundred thousand members": "def f(x): return [0] * 100_000",
     "a number of a million digits": "def f(x): return 3 << 4_000_000",
     "text for a number": "def f(x): return str(3 * x) + ' '",
     "bytes for text": "def f(x): return b'aaa'",
