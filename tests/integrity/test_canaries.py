@@ -4,6 +4,7 @@ There are no API keys yet, so every caller is one without rights. The few words 
 to be seen, those of public tests, show that the search would find one.
 """
 
+import contextlib
 import json
 import textwrap
 from collections.abc import Iterator
@@ -302,6 +303,8 @@ def test_a_worker_that_is_killed_in_the_middle(
     stack.start("worker")
     until(stack.ready, "the new worker")
     results = read(client, posted["id"])
+    assert stack.log is not None
+    assert b"is dead: its job is taken up" in stack.log.read_bytes()  # so there is a log to search
     assert {result["verdict"] for result in results} <= {"RE", "WA", "TLE"}
     assert {result["reward"] for result in results} == {0.0}
 
@@ -319,7 +322,8 @@ def test_an_internal_error(
         # All above it up to the worker are its sandbox: zygote, agent, bubblewrap.
         above = program.parents()
         for process in above[: [one.pid for one in above].index(stack.processes["worker"].pid)]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # with the one before it
+                process.kill()
         psutil.wait_procs([program], timeout=10)
     (result,) = read(client, posted["id"])
     assert (result["verdict"], result["reward"]) == ("IE", None)

@@ -82,7 +82,7 @@ def test_nonsense_is_answered_with_a_fault(backend: BubblewrapBackend) -> None:
     @settings(
         deadline=None,
         derandomize=True,
-        max_examples=30,
+        max_examples=12,
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

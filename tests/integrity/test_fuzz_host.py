@@ -18,7 +18,7 @@ from proctor_server.grading.checks import AssertionCheck, CallCheck, Check, Stdi
 from tests.integrity.nonsense import JSON, changed, scratched
 from tests.sandbox.test_channel import INFO, READY, ScriptedTransport
 
-STABLE = settings(deadline=None, derandomize=True, max_examples=400, database=None)
+STABLE = settings(deadline=None, derandomize=True, max_examples=250, database=None)
 CHECKS: list[Check] = [
     StdinCheck(StdinCase(b""), 1, 1.0, None, b"never printed"),
     CallCheck(CallCase("f", [], {}), 1, 1.0, None, {"never": ["returned", 1.5]}),
