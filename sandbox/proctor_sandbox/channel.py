@@ -12,13 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from proctor_sandbox import evidence
 from proctor_sandbox.agent import frames, values
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
 from proctor_sandbox.languages import LANGUAGES
 from proctor_sandbox.limits import MIB
 from proctor_sandbox.programs import (
-    Answer,
-    Assertions,
     CallCase,
     Case,
     End,
@@ -43,8 +42,6 @@ _START_S = 60.0
 _COMPILE_WALL_S = 60.0
 # A compiler needs this much whatever its program may use.
 _COMPILE_MEMORY_BYTES = 1024 * MIB
-# Of an answer's dicts and sets together: made to collide, as many cost us most of a second.
-_MOST_KEYS = 10_000
 # On top of a program's own limit, for what the kernel charges to the sandbox besides it.
 _HEADROOM_BYTES = 16 * MIB
 _SMALL_FRAME_BYTES = 1 * MIB
@@ -68,9 +65,12 @@ class AgentSandbox:
         self._abandoned = False
         hello, _ = self._receive(time.monotonic() + _START_S)
         if hello.get("op") != "ready":
-            raise SandboxLost(f"the agent spoke out of turn: {hello.get('op')}")
-        self._base_memory_bytes = int(hello["memory_bytes"])
-        self.info = dataclasses.replace(info, memory_meter=str(hello["meter"]))
+            raise SandboxLost(f"the agent spoke out of turn: {evidence.text(hello.get('op'))}")
+        try:
+            self._base_memory_bytes = evidence.count(hello.get("memory_bytes"))
+        except evidence.BadReport as error:
+            raise SandboxLost(f"the agent's greeting makes no sense: {error}") from None
+        self.info = dataclasses.replace(info, memory_meter=evidence.text(hello.get("meter")))
 
     @property
     def programs_run(self) -> int:
@@ -114,8 +114,11 @@ class AgentSandbox:
         while True:
             header, blobs = self._receive(time.monotonic() + sent.patience_s)
             if header.get("op") != "runs" or header.get("id") != sent.id:
-                raise SandboxLost(f"the agent spoke out of turn: {header.get('op')}")
-            told, last = _runs(header, blobs)
+                raise SandboxLost(f"the agent spoke out of turn: {evidence.text(header.get('op'))}")
+            try:
+                told, last = evidence.runs(header, blobs)
+            except evidence.BadReport as error:
+                raise SandboxLost(f"the agent's report makes no sense: {error}") from None
             condense = sent.work.condense
             for run in told:
                 runs.append(condense(len(runs), run) if condense else run)
@@ -144,7 +147,7 @@ class AgentSandbox:
         header: dict[str, Any]
         header, blobs = frame
         if header.get("op") == "fault":
-            raise SandboxLost(f"the agent gave up: {header.get('why')}")
+            raise SandboxLost(f"the agent gave up: {evidence.text(header.get('why'))}")
         return header, blobs
 
     def _exchange(self, deadline: float) -> None:
@@ -270,61 +273,3 @@ def _encoded(cases: Iterable[Case]) -> tuple[list[dict[str, Any]], list[bytes]]:
                 headers.append({"kind": "examine", "entry_point": entry_point})
                 blobs.append(code.encode("utf-8", "surrogatepass"))
     return headers, blobs
-
-
-def _runs(header: dict[str, Any], blobs: list[bytes]) -> tuple[list[Run], bool]:
-    """The runs that a report tells of, and whether they are the work's last."""
-    rest = iter(blobs)
-    try:
-        return [_run(told, rest) for told in header["runs"]], header["last"] is True
-    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise SandboxLost(f"the agent's report makes no sense: {error!r}") from None
-
-
-def _run(header: dict[str, Any], blobs: Iterator[bytes]) -> Run:
-    parts = {name: next(blobs) for name in header["b"]}
-    told = header.get("assertions")
-    return Run(
-        end=End(header["end"]),
-        exit_code=header["code"],
-        signal=header["signal"],
-        cpu_time_s=header["cpu"],
-        wall_time_s=header["wall"],
-        memory_bytes=header["mem"],
-        stdout=parts.get("o", b""),
-        stderr=parts.get("e", b""),
-        answer=_answer(parts["a"]) if "a" in parts else None,
-        assertions=None
-        if told is None
-        else Assertions(
-            total=told["total"],
-            passed=told["passed"],
-            failures={int(ordinal): why for ordinal, why in told["failures"].items()},
-            broken=told["broken"],
-        ),
-    )
-
-
-class _NotPlain:
-    """Stands for what stayed in the sandbox; equal to nothing but itself."""
-
-
-def _answer(text: bytes) -> Answer | None:
-    """What a call's reply says; None when it is no reply, which is the program's doing."""
-    handles: list[_NotPlain] = []
-
-    def handle(_number: int, _type_name: str) -> _NotPlain:
-        handles.append(_NotPlain())
-        return handles[-1]
-
-    try:
-        kind, *rest = values.loads(text, handle, _MOST_KEYS)
-        if kind == "error":
-            return Answer(error=str(rest[0][0]))
-        if kind == "value" and len(rest) == 2:
-            return Answer(value=rest[0], plain=not handles)
-        if kind == "end":
-            return Answer(error="StopIteration")
-    except (values.BadValue, TypeError, ValueError, IndexError, KeyError):
-        pass  # not a reply: the program wrote to the pipe itself, and so gave no answer
-    return None

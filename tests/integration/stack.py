@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -26,11 +27,19 @@ class Stack:
     environment: dict[str, str]
     url: str
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    # What its processes print, all of them to one file; None: to where the tests do.
+    log: Path | None = None
 
     def start(self, command: str) -> None:
         code = f"from proctor_server.commands import {command}; {command}()"
         argv = [sys.executable, "-c", code]
-        self.processes[command] = subprocess.Popen(argv, env=self.environment)
+        if self.log is None:
+            self.processes[command] = subprocess.Popen(argv, env=self.environment)
+            return
+        with self.log.open("ab") as log:
+            self.processes[command] = subprocess.Popen(
+                argv, env=self.environment, stdout=log, stderr=log
+            )
 
     def kill(self, command: str) -> None:
         self.processes[command].kill()
@@ -46,13 +55,13 @@ class Stack:
 
 
 @contextmanager
-def running(redis_url: str, queue: str) -> Iterator[Stack]:
+def running(redis_url: str, queue: str, log: Path | None = None) -> Iterator[Stack]:
     """A stack over a Redis that is there already, ready to run programs under bubblewrap."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {"REDIS_URL": redis_url, "PORT": str(port), "SANDBOX": "bubblewrap", "QUEUE": queue}
     environment = {**os.environ, **{f"PROCTOR_{name}": said for name, said in settings.items()}}
-    stack = Stack(environment, f"http://127.0.0.1:{port}")
+    stack = Stack(environment, f"http://127.0.0.1:{port}", log=log)
     try:
         stack.start("api")
         stack.start("worker")

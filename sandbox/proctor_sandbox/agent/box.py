@@ -136,8 +136,28 @@ class Box:
 
         Raises Unclean when something stays.
         """
-        if self._is_clean():
-            return
+        if not self._is_clean():
+            self._remove(uid)
+            if not self._is_clean():
+                raise Unclean("files or System V IPC objects are left")
+        self._renew(uid)
+
+    def _renew(self, uid: int | None) -> None:
+        """Directories that say nothing of what was in them: a time, a mode or an attribute would
+        be remembered as well as a file. Raises Unclean."""
+        try:
+            self._door(0o1777)
+            with self.acting_as(uid):
+                os.rmdir(self.work)
+                os.mkdir(self.work, _WORK_MODE)
+            self._door(0o711)
+            for place in _SHARED:
+                os.utime(place, (0, 0))
+        except OSError as error:
+            raise Unclean(f"directories can't be renewed: {error.strerror}") from None
+
+    def _remove(self, uid: int | None) -> None:
+        """Remove files and IPC objects with the program's rights. Raises Unclean."""
         with self.acting_as(uid):
             try:
                 os.chmod(self.work, _WORK_MODE)
@@ -145,12 +165,11 @@ class Box:
                     if os.listdir(place):
                         _empty(place)
             except OSError as error:
-                raise Unclean(f"files can't be removed: {error}") from None
+                # Not the whole error: a file's name is the program's to choose.
+                raise Unclean(f"files can't be removed: {error.strerror}") from None
             for fd, remove in self._sysv:
                 for line in os.pread(fd, 65536, 0).splitlines()[1:]:
                     remove(int(line.split()[1]))
-        if not self._is_clean():
-            raise Unclean("files or System V IPC objects are left")
 
     def _is_clean(self) -> bool:
         """Whether nothing is where a program can leave things."""
@@ -175,7 +194,7 @@ class Box:
             else:  # the program could add to them
                 _empty(self.sources)
         except OSError as error:
-            raise Unclean(f"files can't be removed: {error}") from None
+            raise Unclean(f"files can't be removed: {error.strerror}") from None
         self._placed.clear()
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # One answer of the program. Far above any expected value, below what would hurt the examiner.
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
+# Of an exception's name, which is told to the agent: it keeps what it is told.
+_LONGEST_NAME = 200
 
 
 class CandidateError(Exception):
@@ -198,7 +200,9 @@ def _rebuilt(names: list[str], args: Sequence[object]) -> Exception:
     else:
         base = RuntimeError
     # What is no identifier could be lines of what this process tells the agent.
-    name = names[0] if str.isidentifier(names[0]) else base.__name__
+    name = names[0]
+    if not str.isidentifier(name) or len(name) > _LONGEST_NAME:
+        name = base.__name__
     kind = base if base.__name__ == name else type(name, (base,), {})
     try:
         error: Exception = kind(*args)

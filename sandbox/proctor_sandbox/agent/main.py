@@ -170,3 +170,7 @@ def main() -> None:
     except (Unclean, Stuck, SpawnerDied, NoCompiler, frames.FrameError) as error:
         agent.fault(f"{type(error).__name__}: {error}")
         sys.exit(1)
+    except Exception as error:  # a host that speaks nonsense, or a fault in here
+        # Its words may hold what a host sent: tests. The traceback stays on stderr.
+        agent.fault(f"{type(error).__name__} in the agent")
+        raise

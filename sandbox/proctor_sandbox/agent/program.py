@@ -125,9 +125,10 @@ class Program:
     def _call(self, _case: "Header", blobs: list[bytes]) -> "Header":
         ((reply, answer),) = self._pipes(1)
         launch, sinks = self._launch_python("call", extra=[self._box.input(blobs[0]), answer])
-        sinks.append(Sink(reply))
+        # Else a flood of it would be the agent's memory, and the sandbox's end.
+        sinks.append(Sink(reply, self._limits.output_bytes))
         run = self._finish([launch], sinks)
-        run["blobs"]["a"] = bytes(sinks[-1].data[: self._limits.output_bytes])
+        run["blobs"]["a"] = bytes(sinks[-1].data)
         return run
 
     def _examine(self, case: "Header", blobs: list[bytes]) -> "Header":

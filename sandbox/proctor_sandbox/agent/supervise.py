@@ -4,6 +4,7 @@ Nothing here looks at what the program wrote. When `run` returns, no process of 
 alive, and only then is its output whole.
 """
 
+import contextlib
 import math
 import os
 import select
@@ -32,13 +33,19 @@ _CORES = os.cpu_count() or 1
 
 
 class Sink:
-    """Collects what comes down a pipe."""
+    """Collects what comes down a pipe; beyond `room_bytes` it is read and thrown away."""
 
-    __slots__ = ("data", "fd")
+    __slots__ = ("_room_bytes", "data", "fd")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, room_bytes: int | None = None) -> None:
         self.fd = fd
         self.data = bytearray()
+        self._room_bytes = room_bytes
+
+    def take(self, data: bytes) -> None:
+        if self._room_bytes is not None:
+            data = data[: self._room_bytes - len(self.data)]
+        self.data += data
 
 
 class Launch:
@@ -110,8 +117,12 @@ class Supervisor:
         cause = test.cause
         wall_s = time.monotonic() - test.started
         for sink in sinks:
-            while data := os.read(sink.fd, _READ_BYTES):
-                sink.data += data
+            # All that could write is dead, but a descriptor on its way over a socket to nobody
+            # keeps a pipe from ending until the kernel collects it.
+            os.set_blocking(sink.fd, False)
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(sink.fd, _READ_BYTES):
+                    sink.take(data)
         if self.meter.oom_kills() > kills:
             cause = "memory"
         elif cause is None and test.has_too_much_output():
@@ -187,7 +198,7 @@ class _Test:
             self._poll.unregister(sink.fd)
             del self._sinks[sink.fd]
             return
-        sink.data += data
+        sink.take(data)
         if self.has_too_much_output():
             self._stop("output")
 

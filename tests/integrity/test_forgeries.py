@@ -1,0 +1,78 @@
+"""No forgery earns more than its honest part, and none can make a fault of ours."""
+
+import pytest
+
+from proctor.types import RewardPolicy, Verdict
+from proctor_server.rewards import reward
+from tests.integration.conftest import Judge
+from tests.integrity import forgery
+from tests.integrity.forgeries import (
+    agreeing,
+    comparing,
+    exits,
+    faults,
+    harness,
+    markers,
+    reading,
+    remembering,
+)
+from tests.integrity.forgery import CALLED_SECRETS, PRINTED, Forgery, Row, honest
+
+FORGERIES: list[Forgery] = [
+    *exits.FORGERIES,
+    *agreeing.FORGERIES,
+    *harness.FORGERIES,
+    *markers.FORGERIES,
+    *reading.FORGERIES,
+    *remembering.FORGERIES,
+    *faults.FORGERIES,
+    *comparing.FORGERIES,
+]
+PASS_RATE = RewardPolicy()
+ALL = RewardPolicy(name="all_or_nothing")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("attack", [pytest.param(one, id=one.name) for one in FORGERIES])
+def test_a_forgery_earns_what_its_honest_part_is_worth(
+    judge: Judge, backend: str, attack: Forgery
+) -> None:
+    if backend == "bubblewrap-unprivileged" and not attack.unprivileged:
+        pytest.skip("docs/threat-model.md: without root, bubblewrap makes no such promise")
+    problem = attack.problem
+    programs = [(problem, attack.source)]
+    if attack.language == "python":
+        forged, after = judge.judge([*programs, (problem, honest(problem))])
+    else:
+        (forged,) = judge.judge(programs, attack.language)
+        (after,) = judge.judge([(problem, honest(problem))])
+    assert forged.verdict is not Verdict.IE, forged
+    assert (forged.passed, reward(forged, ALL)) == (attack.earns, 0.0), forged
+    assert reward(forged, PASS_RATE) == attack.earns / forged.total
+    # What an answer says of it holds nothing of what was expected.
+    assert not any(secret in forged.model_dump_json() for secret in forgery.SECRETS)
+    # The next program, in the same sandbox or its replacement, gets what it deserves.
+    assert (after.verdict, reward(after, PASS_RATE)) == (Verdict.AC, 1.0), after
+    assert after.total == forged.total
+
+
+def test_every_row_is_touched_and_every_name_is_one_forgerys() -> None:
+    assert {one.row for one in FORGERIES} == set(Row)
+    assert len({one.name for one in FORGERIES}) == len(FORGERIES)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("memory", remembering.BETWEEN)
+def test_a_program_finds_nothing_of_the_one_before(judge: Judge, memory: str) -> None:
+    left, found = judge.judge([(PRINTED, source) for source in remembering.BETWEEN[memory]])
+    assert (left.verdict, left.passed) == (Verdict.WA, 1), left
+    assert (found.verdict, found.passed) == (Verdict.WA, 0), found
+
+
+@pytest.mark.parametrize("way", reading.WAYS)
+def test_a_search_finds_what_is_there(judge: Judge, way: str) -> None:
+    """Else the searches above would prove nothing."""
+    if way == "process_vm_readv and ptrace":
+        pytest.skip("refused even of a program's own child")
+    (found,) = judge.judge([(CALLED_SECRETS, reading.finding(way))])
+    assert (found.verdict, reward(found, ALL)) == (Verdict.AC, 1.0), found
