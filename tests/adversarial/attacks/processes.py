@@ -1,0 +1,375 @@
+"""Attacks with processes: too many, too busy, too idle, too long-lived, too ready to kill."""
+
+from dataclasses import replace
+
+from proctor_sandbox.programs import End
+from tests.adversarial.attack import (
+    BRIEF,
+    EXITED,
+    SHARED_UID,
+    STOPPED,
+    TIGHT,
+    Attack,
+    Row,
+    probe,
+)
+
+_SIGNALED = frozenset({End.SIGNALED})
+_CPU = frozenset({End.CPU_LIMIT})
+_WALL = frozenset({End.WALL_LIMIT})
+
+ATTACKS = [
+    Attack(
+        "fork bomb",
+        Row.BOMBS,
+        """
+        import os
+        while True:
+            try: os.fork()
+            except OSError: pass
+        """,
+        STOPPED,
+        limits=TIGHT,
+        may_cost_a_zygote=True,
+    ),
+    Attack(
+        "fork bomb whose parents leave",
+        Row.BOMBS,
+        """
+        import os
+        while True:
+            try:
+                if os.fork(): os._exit(0)
+                os.setsid()
+            except OSError: pass
+        """,
+        STOPPED | EXITED,
+        limits=TIGHT,
+        may_cost_a_zygote=True,
+    ),
+    Attack(
+        "fork bomb in C",
+        Row.BOMBS,
+        """
+        #include <unistd.h>
+        int main(void) { for (;;) fork(); }
+        """,
+        STOPPED,
+        language="c",
+        limits=TIGHT,
+        may_cost_a_zygote=True,
+    ),
+    Attack(
+        "vfork bomb in C",
+        Row.BOMBS,
+        """
+        #include <unistd.h>
+        static void again(void) { while (vfork() == 0) again(); }
+        int main(void) { for (;;) again(); }
+        """,
+        STOPPED | _SIGNALED,
+        language="c",
+        limits=TIGHT,
+    ),
+    Attack(
+        "thread bomb",
+        Row.BOMBS,
+        """
+        import threading, time
+        while True:
+            try: threading.Thread(target=time.sleep, args=(60,)).start()
+            except RuntimeError: pass
+        """,
+        STOPPED,
+        limits=TIGHT,
+    ),
+    Attack(
+        "thread bomb in C++",
+        Row.BOMBS,
+        """
+        #include <thread>
+        #include <unistd.h>
+        int main() { for (;;) try { std::thread(pause).detach(); } catch (...) {} }
+        """,
+        STOPPED,
+        language="cpp",
+        limits=TIGHT,
+    ),
+    Attack(
+        "spinning in a child",
+        Row.CPU,
+        """
+        import os
+        if os.fork() == 0:
+            while True: pass
+        os.wait()
+        """,
+        _CPU,
+        limits=TIGHT,
+    ),
+    Attack(
+        "spinning in children that take turns",
+        Row.CPU,
+        """
+        import os
+        while True:
+            if os.fork() == 0:
+                for _ in range(100_000): pass
+                os._exit(0)
+            os.wait()
+        """,
+        _CPU,
+        limits=TIGHT,
+    ),
+    Attack(
+        "spinning in children that nobody waits for",
+        Row.CPU,
+        """
+        import os, time
+        for _ in range(4):
+            if os.fork() == 0:
+                os.setsid()
+                while True: pass
+        time.sleep(60)
+        """,
+        _CPU,
+        limits=TIGHT,
+    ),
+    Attack(
+        "spinning with every signal ignored",
+        Row.CPU,
+        """
+        #include <signal.h>
+        int main(void) { for (int n = 1; n < 65; n++) signal(n, SIG_IGN); for (;;); }
+        """,
+        _CPU,
+        language="c",
+        limits=TIGHT,
+    ),
+    Attack(
+        "sleeping", Row.WAITING, "import time; time.sleep(60)", _WALL, limits=BRIEF, stdout=b""
+    ),
+    Attack(
+        "stopping itself",
+        Row.WAITING,
+        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+        _WALL,
+        limits=BRIEF,
+    ),
+    Attack(
+        "stopping itself and its children",
+        Row.WAITING,
+        """
+        import os, signal
+        for _ in range(3): os.fork()
+        os.kill(0, signal.SIGSTOP)
+        """,
+        _WALL,
+        limits=BRIEF,
+    ),
+    Attack(
+        "a deadlock",
+        Row.WAITING,
+        "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()",
+        _WALL,
+        limits=BRIEF,
+    ),
+    Attack(
+        "waiting for a pipe that nobody writes to",
+        Row.WAITING,
+        "#include <unistd.h>\nint main(void) { int p[2]; char c; pipe(p); read(p[0], &c, 1); }",
+        _WALL,
+        language="c",
+        limits=BRIEF,
+    ),
+    Attack(
+        "a daemon by double fork",
+        Row.DAEMONS,
+        """
+        import os, time
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.closerange(0, 256)
+                time.sleep(600)
+            os._exit(0)
+        os.wait()
+        print("gone")
+        """,
+        stdout=b"gone\n",
+        exit_code=0,
+    ),
+    Attack(
+        "a daemon that ignores signals and forks on",
+        Row.DAEMONS,
+        """
+        #include <signal.h>
+        #include <unistd.h>
+        int main(void) {
+            if (fork()) return 0;
+            setsid();
+            for (int n = 1; n < 65; n++) signal(n, SIG_IGN);
+            for (;;) { if (fork() > 0) _exit(0); usleep(100); }
+        }
+        """,
+        EXITED | STOPPED,
+        language="c",
+        limits=TIGHT,
+    ),
+    Attack(
+        "a daemon that holds the output open",
+        Row.DAEMONS,
+        """
+        import os, time
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+        print("out")
+        """,
+        stdout=b"out\n",
+        exit_code=0,
+    ),
+    Attack(
+        "output kept open by sockets in flight",
+        Row.DAEMONS,
+        """
+        import array, os, socket
+        a, b = socket.socketpair()
+        def put(via, fd):
+            via.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+        for via, fd in ((a, a.fileno()), (a, b.fileno()), (b, a.fileno()), (b, b.fileno())):
+            put(via, fd)
+        put(a, 1)
+        put(b, os.open("left", os.O_RDWR | os.O_CREAT))
+        print("out")
+        """,
+        stdout=b"out\n",
+        exit_code=0,
+    ),
+    Attack(
+        "a program that makes itself the reaper of orphans",
+        Row.DAEMONS,
+        """
+        import ctypes, os, time
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+        for _ in range(5):
+            if os.fork() == 0:
+                if os.fork() == 0: time.sleep(600)
+                os._exit(0)
+        print("out")
+        """,
+        stdout=b"out\n",
+        exit_code=0,
+    ),
+    Attack(
+        "kill -1",
+        Row.SIGNALS,
+        "import os, time; os.kill(-1, 9); time.sleep(60)",
+        _SIGNALED | _WALL,
+        limits=BRIEF,
+    ),
+    Attack(
+        "kill -1 in C, child first",
+        Row.SIGNALS,
+        """
+        #include <signal.h>
+        #include <unistd.h>
+        int main(void) { if (fork()) pause(); kill(-1, SIGKILL); }
+        """,
+        _SIGNALED | _WALL | EXITED,
+        language="c",
+        limits=BRIEF,
+    ),
+    Attack(
+        "killing its parent",
+        Row.SIGNALS,
+        """
+        import os
+        for number in (9, 15, 19, 11):
+            try: os.kill(os.getppid(), number)
+            except PermissionError: print("refused")
+        """,
+        stdout=b"refused\n" * 4,
+        exit_code=0,
+        tolerated=_SIGNALED,
+    ),
+    Attack(
+        "killing pid 1",
+        Row.SIGNALS,
+        """
+        import os
+        for number in (9, 19, 6):
+            try: os.kill(1, number)
+            except PermissionError: print("refused")
+        print("alive")
+        """,
+        stdout=b"refused\n" * 3 + b"alive\n",
+        exit_code=0,
+        skipped={SHARED_UID: "the kernel drops such a signal to pid 1, and says nothing"},
+    ),
+    Attack(
+        "killing pid 1 of its own uid",
+        Row.SIGNALS,
+        """
+        import os
+        for number in (9, 19, 6, 11):
+            try: os.kill(1, number)
+            except PermissionError: pass
+        print("alive")
+        """,
+        stdout=b"alive\n",
+        exit_code=0,
+    ),
+    Attack(
+        "stopping every process it can reach",
+        Row.SIGNALS,
+        """
+        import os, signal
+        me = os.getpid()
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) != me:
+                try: os.kill(int(name), signal.SIGSTOP)
+                except PermissionError: pass
+        print("done")
+        """,
+        stdout=b"done\n",
+        exit_code=0,
+        tolerated=_SIGNALED | _WALL,
+        limits=BRIEF,
+    ),
+    probe(
+        "signals through pidfds and queues",
+        Row.SIGNALS,
+        (
+            "signal.pidfd_send_signal(os.pidfd_open(1), 9)",
+            "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)",
+            "os.killpg(os.getpgid(os.getppid()), 9)",
+        ),
+        imports="os, signal",
+        shared_uid=False,
+    ),
+    probe(
+        "limits of other processes",
+        Row.SIGNALS,
+        (
+            "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))",
+            "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, 3))",
+            "resource.prlimit(1, resource.RLIMIT_FSIZE, (0, 0))",
+            "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+            "os.setpriority(os.PRIO_PROCESS, 1, 19)",
+        ),
+        imports="os, resource",
+    ),
+    Attack(
+        "a slow-down of all that has its uid",
+        Row.SIGNALS,
+        """
+        import os
+        try: os.setpriority(os.PRIO_USER, 0, 19)
+        except PermissionError: pass
+        print("done")
+        """,
+        stdout=b"done\n",
+        limits=replace(TIGHT, wall_time_s=5.0),
+    ),
+]
