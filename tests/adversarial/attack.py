@@ -1,5 +1,6 @@
 """What an attack is: a hostile program, and the ends that a good judge may give it."""
 
+import os
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,11 @@ class Row(StrEnum):
 
 # The backend on which programs share one uid with their agent: weaker, and said to be so.
 SHARED_UID = "bubblewrap-unprivileged"
+
+# Where root stands in for an ordinary user, as in `make test`, the kernel lets it fork on.
+UNBOUND = (
+    {SHARED_UID: "run by root, no limit of processes binds it"} if os.geteuid() == 0 else {}
+)
 
 STOPPED = frozenset({End.CPU_LIMIT, End.WALL_LIMIT, End.MEMORY_LIMIT})
 EXITED = frozenset({End.EXITED})

@@ -9,6 +9,7 @@ from tests.adversarial.attack import (
     SHARED_UID,
     STOPPED,
     TIGHT,
+    UNBOUND,
     Attack,
     Row,
     probe,
@@ -58,6 +59,7 @@ ATTACKS = [
         language="c",
         limits=TIGHT,
         may_cost_a_zygote=True,
+        skipped=UNBOUND,
     ),
     Attack(
         "vfork bomb in C",
@@ -70,6 +72,7 @@ ATTACKS = [
         STOPPED | _SIGNALED,
         language="c",
         limits=TIGHT,
+        skipped=UNBOUND,
     ),
     Attack(
         "thread bomb",
@@ -343,7 +346,6 @@ ATTACKS = [
         (
             "signal.pidfd_send_signal(os.pidfd_open(1), 9)",
             "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)",
-            "os.killpg(os.getpgid(os.getppid()), 9)",
         ),
         imports="os, signal",
         shared_uid=False,

@@ -25,15 +25,13 @@ ATTACKS = [
             "open('/proc/1/maps').read()[0]",
             "open('/proc/1/environ').read()[0]",
             "open('/proc/1/auxv', 'rb').read()[0]",
-            "os.listdir('/proc/1/fd')[0]",
+            "os.readlink('/proc/1/fd/0')",
             "os.listdir('/proc/1/map_files')[0]",
             "os.readlink('/proc/1/exe')",
             "os.readlink('/proc/1/cwd')",
             "os.listdir('/proc/1/root')",
             "open('/proc/1/stack').read()",
             "open('/proc/1/syscall').read()",
-            "open('/proc/1/clear_refs', 'w')",
-            "open('/proc/1/oom_score_adj', 'w')",
             "open('/proc/1/fd/0', 'rb')",
         ),
         allowed=("OSError", "IndexError"),
@@ -45,11 +43,23 @@ ATTACKS = [
             "open(f'/proc/{os.getppid()}/mem', 'rb').read(1)",
             "open(f'/proc/{os.getppid()}/maps').read()[0]",
             "open(f'/proc/{os.getppid()}/environ').read()[0]",
-            "os.listdir(f'/proc/{os.getppid()}/fd')[0]",
+            "os.readlink(f'/proc/{os.getppid()}/fd/3')",
             "os.readlink(f'/proc/{os.getppid()}/exe')",
-            "open(f'/proc/{os.getppid()}/fd/3', 'rb')",
+            "open(f'/proc/{os.getppid()}/fd/0', 'rb')",
         ),
         allowed=("OSError", "IndexError"),
+    ),
+    probe(
+        "the agent's list of descriptors, and its chances with the killer",
+        Row.TRACING,
+        (
+            "os.listdir('/proc/1/fd')[0]",
+            "os.listdir(f'/proc/{os.getppid()}/fd')[0]",
+            "open('/proc/1/clear_refs', 'w')",
+            "open('/proc/1/oom_score_adj', 'w')",
+            "open(f'/proc/{os.getppid()}/oom_score_adj', 'w')",
+        ),
+        shared_uid=False,
     ),
     Attack(
         "every process's memory while an examiner is there",
@@ -59,12 +69,8 @@ ATTACKS = [
             found = 0
             for name in {{*others, *os.listdir("/proc")}}:
                 if not name.isdigit() or int(name) == os.getpid(): continue
-                for file in ("mem", "maps", "environ", "cwd", "fd"):
-                    try:
-                        path = f"/proc/{{name}}/{{file}}"
-                        found += bool(os.listdir(path) if file == "fd" else
-                                      os.readlink(path) if file == "cwd" else
-                                      open(path, "rb").read(1))
+                for file in ("mem", "maps", "environ", "fd/0", "fd/5"):
+                    try: found += len(open(f"/proc/{{name}}/{{file}}", "rb").read(1))
                     except OSError: pass
             print(found)
         """,

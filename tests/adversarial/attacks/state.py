@@ -19,7 +19,6 @@ ATTACKS = [
         for note in notes:
             try: open(note, "w").close()
             except OSError: continue
-        print("done")
         """,
         cases=_TWO,
         times=2,
