@@ -59,6 +59,18 @@ UNBOUND = (
     {SHARED_UID: "run by root, no limit of processes binds it"} if os.geteuid() == 0 else {}
 )
 
+# Python: a pair of sockets that hold each other, and with them what is put into them, after the
+# death of all that knew them, until the kernel looks for such rings.
+RING = """
+        import array, os, socket
+        a, b = socket.socketpair()
+        def put(fd):
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+            a.sendmsg([b"x"], rights)
+        put(a.fileno())
+        put(b.fileno())
+        """
+
 STOPPED = frozenset({End.CPU_LIMIT, End.WALL_LIMIT, End.MEMORY_LIMIT})
 EXITED = frozenset({End.EXITED})
 

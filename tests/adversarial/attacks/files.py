@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from proctor_sandbox.programs import End, StdinCase
-from tests.adversarial.attack import EXITED, SHARED_UID, STOPPED, TIGHT, Attack, Row, probe
+from tests.adversarial.attack import EXITED, RING, SHARED_UID, STOPPED, TIGHT, Attack, Row, probe
 
 _SLOW = replace(TIGHT, cpu_time_s=1.5, wall_time_s=8.0)
 
@@ -62,6 +62,21 @@ ATTACKS = [
                 except OSError as error: print(error.errno)
         """,
         stdout=b"27\n" * 3,
+        exit_code=0,
+    ),
+    Attack(
+        "files kept by a ring of sockets",
+        Row.DISK,
+        f"""{RING}
+        for place in ("/tmp", "/dev/shm", "."):
+            with open(place + "/kept", "wb") as file:
+                file.write(bytes(10 << 20))
+                put(file.fileno())
+        print("kept")
+        """,
+        times=2,
+        limits=_SLOW,
+        stdout=b"kept\n",
         exit_code=0,
     ),
     Attack(

@@ -105,10 +105,9 @@ ATTACKS = [
         import os
         print("mine", flush=True)
         pipe = os.open("/proc/self/fd/1", os.O_RDONLY | os.O_NONBLOCK)
-        os.read(pipe, 100)
-        print("said")
+        try: os.read(pipe, 100)
+        except BlockingIOError: pass  # the agent was quicker
         """,
-        stdout=b"said\n",
         exit_code=0,
     ),
     Attack(

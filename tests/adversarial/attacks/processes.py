@@ -7,6 +7,7 @@ from tests.adversarial.attack import (
     BRIEF,
     EXITED,
     SHARED_UID,
+    RING,
     STOPPED,
     TIGHT,
     UNBOUND,
@@ -29,7 +30,7 @@ ATTACKS = [
             try: os.fork()
             except OSError: pass
         """,
-        STOPPED,
+    STOPPED,
         limits=TIGHT,
         may_cost_a_zygote=True,
     ),
@@ -55,7 +56,7 @@ ATTACKS = [
         #include <unistd.h>
         int main(void) { for (;;) fork(); }
         """,
-        STOPPED,
+    STOPPED,
         language="c",
         limits=TIGHT,
         may_cost_a_zygote=True,
@@ -83,7 +84,7 @@ ATTACKS = [
             try: threading.Thread(target=time.sleep, args=(60,)).start()
             except RuntimeError: pass
         """,
-        STOPPED,
+    STOPPED,
         limits=TIGHT,
     ),
     Attack(
@@ -94,7 +95,7 @@ ATTACKS = [
         #include <unistd.h>
         int main() { for (;;) try { std::thread(pause).detach(); } catch (...) {} }
         """,
-        STOPPED,
+    STOPPED,
         language="cpp",
         limits=TIGHT,
     ),
@@ -233,17 +234,10 @@ ATTACKS = [
         exit_code=0,
     ),
     Attack(
-        "output kept open by sockets in flight",
+        "output kept open by a ring of sockets",
         Row.DAEMONS,
-        """
-        import array, os, socket
-        a, b = socket.socketpair()
-        def put(via, fd):
-            via.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
-        for via, fd in ((a, a.fileno()), (a, b.fileno()), (b, a.fileno()), (b, b.fileno())):
-            put(via, fd)
-        put(a, 1)
-        put(b, os.open("left", os.O_RDWR | os.O_CREAT))
+        f"""{RING}
+        put(1)
         print("out")
         """,
         stdout=b"out\n",
