@@ -1,4 +1,4 @@
-"""A pytest plugin that ends a run with a table of attacks and backends. See `make test-adversarial`.
+"""A pytest plugin that ends a run with a table, attack by backend, for `make test-adversarial`.
 
     python -m pytest -p tests.attack_table tests/adversarial tests/integrity
 

@@ -28,8 +28,8 @@ _HONEST = {
         "int main(void) {\n"
         "    char word[8];\n"
         '    scanf("%7s", word);\n'
-        '    for (int i = 5; i--;) putchar(word[i]);\n'
-        "    puts(\"\");\n"
+        "    for (int i = 5; i--;) putchar(word[i]);\n"
+        '    puts("");\n'
         "}\n",
     ),
 }

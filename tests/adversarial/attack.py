@@ -55,9 +55,7 @@ class Row(StrEnum):
 SHARED_UID = "bubblewrap-unprivileged"
 
 # Where root stands in for an ordinary user, as in `make test`, the kernel lets it fork on.
-UNBOUND = (
-    {SHARED_UID: "run by root, no limit of processes binds it"} if os.geteuid() == 0 else {}
-)
+UNBOUND = {SHARED_UID: "run by root, no limit of processes binds it"} if os.geteuid() == 0 else {}
 
 # Python: a pair of sockets that hold each other, and with them what is put into them, after the
 # death of all that knew them, until the kernel looks for such rings.

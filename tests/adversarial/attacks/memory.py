@@ -200,7 +200,11 @@ ATTACKS = [
         Row.STACK,
         """
         #include <csignal>
-        static int deep(int n) { volatile char room[1 << 16]; room[0] = n; return deep(n) + room[0]; }
+        static int deep(int n) {
+            volatile char room[1 << 16];
+            room[0] = n;
+            return deep(n) + room[0];
+        }
         int main() { std::signal(SIGSEGV, [](int) { deep(1); }); return deep(0); }
         """,
         frozenset({End.SIGNALED, End.MEMORY_LIMIT}),

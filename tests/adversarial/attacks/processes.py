@@ -6,8 +6,8 @@ from proctor_sandbox.programs import End
 from tests.adversarial.attack import (
     BRIEF,
     EXITED,
-    SHARED_UID,
     RING,
+    SHARED_UID,
     STOPPED,
     TIGHT,
     UNBOUND,
@@ -30,7 +30,7 @@ ATTACKS = [
             try: os.fork()
             except OSError: pass
         """,
-    STOPPED,
+        STOPPED,
         limits=TIGHT,
         may_cost_a_zygote=True,
     ),
@@ -56,7 +56,7 @@ ATTACKS = [
         #include <unistd.h>
         int main(void) { for (;;) fork(); }
         """,
-    STOPPED,
+        STOPPED,
         language="c",
         limits=TIGHT,
         may_cost_a_zygote=True,
@@ -84,7 +84,7 @@ ATTACKS = [
             try: threading.Thread(target=time.sleep, args=(60,)).start()
             except RuntimeError: pass
         """,
-    STOPPED,
+        STOPPED,
         limits=TIGHT,
     ),
     Attack(
@@ -95,7 +95,7 @@ ATTACKS = [
         #include <unistd.h>
         int main() { for (;;) try { std::thread(pause).detach(); } catch (...) {} }
         """,
-    STOPPED,
+        STOPPED,
         language="cpp",
         limits=TIGHT,
     ),
@@ -150,9 +150,7 @@ ATTACKS = [
         language="c",
         limits=TIGHT,
     ),
-    Attack(
-        "sleeping", Row.WAITING, "import time; time.sleep(60)", _WALL, limits=BRIEF, stdout=b""
-    ),
+    Attack("sleeping", Row.WAITING, "import time; time.sleep(60)", _WALL, limits=BRIEF, stdout=b""),
     Attack(
         "stopping itself",
         Row.WAITING,
