@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import psutil
 import pytest
 import redis
 from rq import Queue
@@ -35,7 +34,7 @@ class Besieged:
         self.client = httpx.Client(base_url=stack.url, timeout=60, trust_env=False)
         self.client.put("/v1/problems/honest", json=HONEST).raise_for_status()
         self.serves()
-        self._resident = {name: self._resident_bytes(name) for name in stack.processes}
+        self._at_first = {name: self._peak_bytes(name) for name in stack.processes}
 
     def serves(self) -> None:
         """An honest program earns its reward."""
@@ -50,12 +49,13 @@ class Besieged:
         """API and worker are alive, and no larger than they may be."""
         for name, most in (("api", _API_GROWTH_BYTES), ("worker", _WORKER_GROWTH_BYTES)):
             assert self.stack.processes[name].poll() is None, f"the {name} has ended"
-            growth = self._resident_bytes(name) - self._resident[name]
+            growth = self._peak_bytes(name) - self._at_first[name]
             assert growth < most, f"the {name} has grown by {growth // MIB} MiB"
 
-    def _resident_bytes(self, name: str) -> int:
-        process = psutil.Process(self.stack.processes[name].pid)
-        return int(process.memory_info().rss)
+    def _peak_bytes(self, name: str) -> int:
+        """The most that a process ever had resident."""
+        status = Path(f"/proc/{self.stack.processes[name].pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 @pytest.fixture(scope="module")

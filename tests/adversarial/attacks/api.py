@@ -97,9 +97,9 @@ REQUESTS = [
     ),
     Request(
         "very many items", _BATCHES,
-        lambda: json.dumps({"items": [{}] * 50_001}).encode(),
+        lambda: json.dumps({"items": [{}] * 1_000_000}).encode(),
     ),
-    Request("very many lines", _BATCHES, _bytes(b"{}\n" * 50_001), headers=NDJSON),
+    Request("very many lines", _BATCHES, _bytes(b"{}\n" * 1_000_000), headers=NDJSON),
     Request("one endless line", _BATCHES, _bytes(b'{"items":"' + b"x" * 7_000_000), headers=NDJSON),
     Request("a list", _BATCHES, _bytes(b"[]")),
     Request("null", _SUBMISSIONS, _bytes(b"null")),

@@ -33,6 +33,7 @@ ATTACKS = [
         STOPPED,
         limits=TIGHT,
         may_cost_a_zygote=True,
+        skipped=UNBOUND,
     ),
     Attack(
         "fork bomb whose parents leave",
@@ -48,6 +49,7 @@ ATTACKS = [
         STOPPED | EXITED,
         limits=TIGHT,
         may_cost_a_zygote=True,
+        skipped=UNBOUND,
     ),
     Attack(
         "fork bomb in C",
