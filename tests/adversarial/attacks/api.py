@@ -99,6 +99,8 @@ REQUESTS = [
         "very many items", _BATCHES,
         lambda: json.dumps({"items": [{}] * 1_000_000}).encode(),
     ),
+    Request("very many ids that are none", _REWARDS, lambda: json.dumps(
+        {"problem_ids": [0] * 2_000_000, "completions": []}).encode()),
     Request("very many lines", _BATCHES, _bytes(b"{}\n" * 1_000_000), headers=NDJSON),
     Request("one endless line", _BATCHES, _bytes(b'{"items":"' + b"x" * 7_000_000), headers=NDJSON),
     Request("a list", _BATCHES, _bytes(b"[]")),
