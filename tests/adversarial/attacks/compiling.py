@@ -47,7 +47,9 @@ ATTACKS = [
         "template bomb",
         "template <int n> struct T { T<n + 1> t; };\nint main() { T<0> t; }",
     ),
-    _compile("macro bomb", f"#define A0 x\n{_DOUBLED}\nint main(void) {{ A39 }}", "c"),
+    _compile(
+        "macro bomb", f"#define A0 x\n{_DOUBLED}\nint main(void) {{ A39 }}", "c", only_on=_TWO
+    ),
     _compile(
         "endless constexpr",
         "constexpr int f() { int n = 1; while (n) n = n % 7 + 1; return n; }\n"

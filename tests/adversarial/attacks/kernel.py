@@ -159,6 +159,8 @@ ATTACKS = [
     *(
         probe(f"a socket of the family {name}", Row.NETWORK, (opens,), imports="socket")
         for name, opens in (
+            ("AF_INET", "socket.socket()"),
+            ("AF_INET6", "socket.socket(socket.AF_INET6)"),
             ("AF_VSOCK", "socket.socket(40, socket.SOCK_STREAM)"),
             ("AF_ALG", "socket.socket(38, socket.SOCK_SEQPACKET)"),
             ("AF_NETLINK", "socket.socket(16, socket.SOCK_RAW, 0)"),

@@ -160,6 +160,23 @@ ATTACKS = [
         limits=replace(_ROOMY, memory_bytes=64 * MIB),
     ),
     Attack(
+        "buffers of sockets on the loopback interface",
+        Row.MEMORY,
+        # They are the kernel's and nobody is charged: to be had, they would have to be limited.
+        """
+        #include <stdio.h>
+        #include <sys/socket.h>
+        int main(void) {
+            int families[] = {AF_INET, AF_INET6}, kinds[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW};
+            for (int n = 0; n < 6; n++)
+                if (socket(families[n / 3], kinds[n % 3], 0) != -1) puts("a socket");
+        }
+        """,
+        language="c",
+        stdout=b"",
+        exit_code=0,
+    ),
+    Attack(
         "deep recursion",
         Row.STACK,
         "def f(n): return f(n + 1)\nf(0)",

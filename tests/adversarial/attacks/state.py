@@ -175,11 +175,7 @@ ATTACKS = [
         listener = socket.socket(socket.AF_UNIX)
         try: listener.bind("\0left")
         except OSError: print("the last one's is there")
-        port = socket.socket()
-        try: port.bind(("127.0.0.1", 4040))
-        except OSError: print("the last one listens")
         listener.listen()
-        port.listen()
         if os.fork() == 0: time.sleep(600)
         """,
         cases=_TWO,
