@@ -11,13 +11,17 @@ link, a device or a permission bit of its making opens nothing that it couldn't 
 import contextlib
 import ctypes
 import os
+import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 
 # Every place a program can write to; images mount nothing else writable.
 _SHARED = ("/tmp", "/dev/shm")  # noqa: S108 - these very folders, to empty them
 _WORK_MODE = 0o755  # the agent looks into it, and has no right to override modes
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_COLLECT_S = 5.0  # the kernel needs milliseconds
 
 _IPC_RMID = 0
 _libc = ctypes.CDLL(None)
@@ -50,6 +54,8 @@ class Box:
         for path, mode in ((self.sources, 0o755), (self._parent, 0o711), (self._inputs, 0o700)):
             os.mkdir(path, mode)
         self._placed: list[str] = []
+        self._root = root
+        self._inodes = {place: _used_inodes(place) for place in (root, *_SHARED)}
         self._sysv = [
             (os.open(path, os.O_RDONLY | os.O_CLOEXEC), remove) for path, remove in _SYSV.items()
         ]
@@ -149,8 +155,15 @@ class Box:
             for fd, remove in self._sysv:
                 for line in os.pread(fd, 65536, 0).splitlines()[1:]:
                     remove(int(line.split()[1]))
-        if not self._is_clean():
-            raise Unclean("files or System V IPC objects are left")
+        deadline = time.monotonic() + _COLLECT_S
+        while not self._is_clean():
+            if time.monotonic() > deadline:
+                raise Unclean("files or System V IPC objects are left")
+            # Files sent into a ring of sockets are kept by nothing else: the kernel looks for
+            # such rings when a socket is closed.
+            for end in socket.socketpair():
+                end.close()
+            time.sleep(0.001)
 
     def _is_clean(self) -> bool:
         """Whether nothing is where a program can leave things."""
@@ -159,6 +172,12 @@ class Box:
                 return False
         except PermissionError:
             return False  # the program closed its directory
+        # Files without a name, which something still holds, are seen by their inodes.
+        used = {place: _used_inodes(place) for place in _SHARED}
+        if self._change_uid:  # else a program may add to our own files, until `close`
+            used[self._root] = _used_inodes(self._root) - len(self._placed) - 1
+        if any(self._inodes[place] != count for place, count in used.items()):
+            return False
         # Each table is one line, its heading, when there is nothing in it.
         return all(os.pread(fd, 4096, 0).count(b"\n") <= 1 for fd, _ in self._sysv)
 
@@ -177,6 +196,11 @@ class Box:
         except OSError as error:
             raise Unclean(f"files can't be removed: {error}") from None
         self._placed.clear()
+
+
+def _used_inodes(place: str) -> int:
+    status = os.statvfs(place)
+    return status.f_files - status.f_ffree
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -4,6 +4,7 @@ Nothing here looks at what the program wrote. When `run` returns, no process of 
 alive, and only then is its output whole.
 """
 
+import contextlib
 import math
 import os
 import select
@@ -110,8 +111,12 @@ class Supervisor:
         cause = test.cause
         wall_s = time.monotonic() - test.started
         for sink in sinks:
-            while data := os.read(sink.fd, _READ_BYTES):
-                sink.data += data
+            # Nobody is left to write, but the end may not come: a descriptor that was sent
+            # into a ring of sockets lives until the kernel happens to look for such rings.
+            os.set_blocking(sink.fd, False)
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(sink.fd, _READ_BYTES):
+                    sink.data += data
         if self.meter.oom_kills() > kills:
             cause = "memory"
         elif cause is None and test.has_too_much_output():
