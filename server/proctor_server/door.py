@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import pydantic
 
@@ -106,8 +107,7 @@ class Door:
         items = request.items
         if len(items) > self._rules.max_batch_items:
             most = self._rules.max_batch_items
-            faults.add("items", f"has more than {most} entries", "post several batches")
-            faults.check("the batch")
+            _too_many(faults, most)
         heads = await self._problems.heads(
             {item.problem_id for item in items if item.problem_id is not None}
         )
@@ -267,11 +267,11 @@ def one_each(request: RewardsRequest) -> BatchRequest:
     )
 
 
-def salvage(value: object, faults: Faults) -> tuple[BatchRequest, set[int]]:
+def salvage(value: object, faults: Faults, most: int) -> tuple[BatchRequest, set[int]]:
     """What can be read of a batch that pydantic refused, and the indices that can't be.
 
     So that the readable items' other faults are found at the same time. Raises BadRequest
-    where not even a list of items is there.
+    where not even a list of items is there, or one of more than `most`.
     """
     if not isinstance(value, dict) or not isinstance(value.get("items"), list):
         try:
@@ -279,6 +279,8 @@ def salvage(value: object, faults: Faults) -> tuple[BatchRequest, set[int]]:
         except pydantic.ValidationError as error:
             faults.add_invalid(error)
         raise faults.error("the batch")
+    if len(value["items"]) > most:
+        _too_many(faults, most)
     try:
         outline = BatchRequest.model_validate({**value, "items": [_STAND_IN]})
     except pydantic.ValidationError as error:
@@ -296,6 +298,11 @@ def salvage(value: object, faults: Faults) -> tuple[BatchRequest, set[int]]:
     if not items:
         faults.add("items", "is empty", "give at least one item")
     return outline.model_copy(update={"items": items}), bad
+
+
+def _too_many(faults: Faults, most: int) -> NoReturn:
+    faults.add("items", f"has more than {most} entries", "post several batches")
+    raise faults.error("the batch")
 
 
 _DEFAULT_POLICY = RewardPolicy()

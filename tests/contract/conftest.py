@@ -28,7 +28,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def backend(request: pytest.FixtureRequest) -> Backend:
-    kind: str = request.param
+    return backend_of(request.param, request)
+
+
+def backend_of(kind: str, request: pytest.FixtureRequest) -> Backend:
+    """A backend by its name in the table of backends; skips where the machine lacks it."""
     if kind == "fake":
         return FakeBackend(BEHAVIOURS)
     if kind == "bubblewrap" and os.geteuid() != 0:

@@ -11,13 +11,17 @@ link, a device or a permission bit of its making opens nothing that it couldn't 
 import contextlib
 import ctypes
 import os
+import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 
 # Every place a program can write to; images mount nothing else writable.
 _SHARED = ("/tmp", "/dev/shm")  # noqa: S108 - these very folders, to empty them
 _WORK_MODE = 0o755  # the agent looks into it, and has no right to override modes
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_COLLECT_S = 5.0  # the kernel needs milliseconds
 
 _IPC_RMID = 0
 _libc = ctypes.CDLL(None)
@@ -50,6 +54,8 @@ class Box:
         for path, mode in ((self.sources, 0o755), (self._parent, 0o711), (self._inputs, 0o700)):
             os.mkdir(path, mode)
         self._placed: list[str] = []
+        self._root = root
+        self._inodes = {place: _used_inodes(place) for place in (root, *_SHARED)}
         self._sysv = [
             (os.open(path, os.O_RDONLY | os.O_CLOEXEC), remove) for path, remove in _SYSV.items()
         ]
@@ -75,6 +81,7 @@ class Box:
         with self.acting_as(uid):
             os.mkdir(self.work, _WORK_MODE)
         self._door(0o711)
+        self._forget_times()
         return self.place(file, source, 0o444)
 
     def _door(self, mode: int) -> None:
@@ -138,23 +145,23 @@ class Box:
         """
         if not self._is_clean():
             self._remove(uid)
-            if not self._is_clean():
-                raise Unclean("files or System V IPC objects are left")
-        self._renew(uid)
 
-    def _renew(self, uid: int | None) -> None:
-        """Directories that say nothing of what was in them: a time, a mode or an attribute would
-        be remembered as well as a file. Raises Unclean."""
+    def renew(self, uid: int | None) -> None:
+        """Make the wiped directories as the program's first test found them: a time, a mode or
+        an attribute would remember as well as a file. Raises Unclean."""
         try:
             self._door(0o1777)
             with self.acting_as(uid):
                 os.rmdir(self.work)
                 os.mkdir(self.work, _WORK_MODE)
             self._door(0o711)
-            for place in _SHARED:
-                os.utime(place, (0, 0))
+            self._forget_times()
         except OSError as error:
             raise Unclean(f"directories can't be renewed: {error.strerror}") from None
+
+    def _forget_times(self) -> None:
+        for place in _SHARED:
+            os.utime(place, (0, 0))
 
     def _remove(self, uid: int | None) -> None:
         """Remove files and IPC objects with the program's rights. Raises Unclean."""
@@ -170,6 +177,15 @@ class Box:
             for fd, remove in self._sysv:
                 for line in os.pread(fd, 65536, 0).splitlines()[1:]:
                     remove(int(line.split()[1]))
+        deadline = time.monotonic() + _COLLECT_S
+        while not self._is_clean():
+            if time.monotonic() > deadline:
+                raise Unclean("files or System V IPC objects are left")
+            # Files sent into a ring of sockets are kept by nothing else: the kernel looks for
+            # such rings when a socket is closed.
+            for end in socket.socketpair():
+                end.close()
+            time.sleep(0.001)
 
     def _is_clean(self) -> bool:
         """Whether nothing is where a program can leave things."""
@@ -178,6 +194,12 @@ class Box:
                 return False
         except PermissionError:
             return False  # the program closed its directory
+        # Files without a name, which something still holds, are seen by their inodes.
+        used = {place: _used_inodes(place) for place in _SHARED}
+        if self._change_uid:  # else a program may add to our own files, until `close`
+            used[self._root] = _used_inodes(self._root) - len(self._placed) - 1
+        if any(self._inodes[place] != count for place, count in used.items()):
+            return False
         # Each table is one line, its heading, when there is nothing in it.
         return all(os.pread(fd, 4096, 0).count(b"\n") <= 1 for fd, _ in self._sysv)
 
@@ -196,6 +218,11 @@ class Box:
         except OSError as error:
             raise Unclean(f"files can't be removed: {error.strerror}") from None
         self._placed.clear()
+
+
+def _used_inodes(place: str) -> int:
+    status = os.statvfs(place)
+    return status.f_files - status.f_ffree
 
 
 def _write_all(fd: int, data: bytes) -> None:

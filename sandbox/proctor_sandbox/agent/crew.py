@@ -82,6 +82,7 @@ class Crew:
         if self.shares_uid:
             for pid in self._strangers():
                 _signal(pid)
+            self.is_whole()  # a zygote that was stopped could not tell of their death
             return
         for uid in filter(None, uids):
             # kill(-1) reaches all that this uid may signal at one instant, forks included.
@@ -96,8 +97,12 @@ class Crew:
             os.waitpid(pid, 0)
 
     def is_whole(self) -> bool:
-        """Whether every zygote is alive."""
-        return all(spawner.is_alive() for spawner in self._spawners.values())
+        """Whether every zygote is alive; those that a program of their uid stopped go on."""
+        for spawner in self._spawners.values():
+            if not spawner.is_alive():
+                return False
+            _signal(spawner.pid, signal.SIGCONT)
+        return True
 
     def restart(self, uids: Sequence[int | None]) -> None:
         """Start all zygotes again; what a dead one was parent of came to us and is ended first.
@@ -144,6 +149,6 @@ class Crew:
         return self._spawners[name]
 
 
-def _signal(pid: int) -> None:
+def _signal(pid: int, number: int = signal.SIGKILL) -> None:
     with contextlib.suppress(ProcessLookupError):  # gone already, which is what was wanted
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)

@@ -64,6 +64,7 @@ class Program:
         self._limits = Limits(**header["limits"])
         self._keep = len(header["cases"]) > 1
         self._code: bytes | None = None
+        self._used = False  # by a test or a compiler, which its directories may remember
         self._uid = workshop.crew.next_uid()
         self._source = source
         self._path = self._box.open(self._uid, header["file"], source)
@@ -78,6 +79,7 @@ class Program:
             return None
         names = {"source": self._path, "output": "program"}
         argv = [part.format_map(names) for part in self._compile]
+        self._used = True
         if not _is_command(argv[0]):
             raise NoCompiler(f"this sandbox has no {argv[0]}")
         launch, sinks = self._launch(
@@ -103,6 +105,9 @@ class Program:
 
     def test(self, case: "Header", blobs: list[bytes]) -> "Header":
         """Run one case; returns its evidence, its box wiped. Raises Unclean."""
+        if self._used:
+            self._box.renew(self._uid)
+        self._used = True
         run: Header = getattr(self, "_" + case["kind"])(case, blobs)
         self._box.wipe(self._uid)
         return run

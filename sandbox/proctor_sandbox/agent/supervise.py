@@ -117,8 +117,8 @@ class Supervisor:
         cause = test.cause
         wall_s = time.monotonic() - test.started
         for sink in sinks:
-            # All that could write is dead, but a descriptor on its way over a socket to nobody
-            # keeps a pipe from ending until the kernel collects it.
+            # Nobody is left to write, but the end may not come: a descriptor that was sent
+            # into a ring of sockets lives until the kernel happens to look for such rings.
             os.set_blocking(sink.fd, False)
             with contextlib.suppress(BlockingIOError):
                 while data := os.read(sink.fd, _READ_BYTES):

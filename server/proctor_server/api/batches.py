@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic_core import from_json
 
 from proctor.types import BatchRequest, BatchStatus, Item, Result
@@ -141,19 +141,20 @@ async def replayed(services: Services, key: str, digest: str) -> str | None:
 
 async def _draft(services: Services, body: bytes, *, ndjson: bool) -> Draft:
     faults = Faults()
+    most = services.settings.max_batch_items
     if ndjson:
-        batch, bad = _read_lines(body, faults)
+        batch, bad = _read_lines(body, faults, most)
     else:
         bad = set()
         try:
             with invalid_json():
-                batch = BatchRequest.model_validate_json(body)
+                batch = _UpToAFault.model_validate_json(body)
         except ValidationError:
-            batch, bad = salvage(from_json(body), faults)
+            batch, bad = salvage(from_json(body), faults, most)
     return await services.door.draft(batch, faults=faults, skip=bad)
 
 
-def _read_lines(body: bytes, faults: Faults) -> tuple[BatchRequest, set[int]]:
+def _read_lines(body: bytes, faults: Faults, most: int) -> tuple[BatchRequest, set[int]]:
     numbered = lines(body)
     options: dict[str, object] = {}
     if numbered and numbered[0][1].lstrip().startswith(b'{"options"'):
@@ -164,7 +165,8 @@ def _read_lines(body: bytes, faults: Faults) -> tuple[BatchRequest, set[int]]:
         except ValidationError as error:
             faults.add_invalid(error, "line 1")
     raw: list[object] = []
-    for number, line in numbered:
+    # One more than there may be is enough to be refused for.
+    for number, line in numbered[: most + 1]:
         try:
             with invalid_json(f"line {number}"):
                 raw.append(Item.model_validate_json(line))
@@ -172,7 +174,13 @@ def _read_lines(body: bytes, faults: Faults) -> tuple[BatchRequest, set[int]]:
             raw.append(from_json(line))
     if not raw:
         refuse("body", "holds no item", "send one item as JSON a line")
-    return salvage({**options, "items": raw}, faults)
+    return salvage({**options, "items": raw}, faults, most)
+
+
+class _UpToAFault(BatchRequest):
+    # The first bad item says that `salvage` is needed, which goes on from there. pydantic would
+    # take 2 KB for each of them, and a body has room for millions.
+    items: Annotated[list[Item], FailFast()] = Field(min_length=1)
 
 
 class _OptionsLine(BaseModel):
