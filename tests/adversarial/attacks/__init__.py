@@ -13,19 +13,6 @@ from tests.adversarial.attacks import (
     state,
 )
 
-ATTACKS = [
-    attack
-    for module in (
-        processes,
-        signals,
-        memory,
-        files,
-        reading,
-        forging,
-        kernel,
-        output,
-        compiling,
-        state,
-    )
-    for attack in module.ATTACKS
-]
+_MODULES = (processes, signals, memory, files, reading, forging, kernel, output, compiling, state)
+
+ATTACKS = [attack for module in _MODULES for attack in module.ATTACKS]
