@@ -7,6 +7,7 @@ import click
 
 from proctor_server.demo import demo
 from proctor_server.doctor import doctor
+from proctor_server.key_commands import keys
 from proctor_server.up import up
 
 
@@ -16,11 +17,16 @@ def api() -> None:
     import uvicorn
 
     from proctor_server.api.app import create_app
+    from proctor_server.callers import BadKeys
     from proctor_server.settings import Settings
 
     settings = Settings()
+    try:
+        app = create_app(settings)
+    except BadKeys as error:
+        raise click.ClickException(str(error)) from error
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         # One line a request is 0.1 ms that nobody reads; /metrics counts them.
@@ -45,4 +51,4 @@ def worker() -> None:
         raise click.ClickException(str(error)) from error
 
 
-commands: list[click.Command] = [api, worker, up, demo, doctor]
+commands: list[click.Command] = [api, worker, up, demo, doctor, keys]

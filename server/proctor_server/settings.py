@@ -15,7 +15,9 @@ MIB = 1024 * 1024
 class Settings(BaseSettings):
     """What an operator may set, each as PROCTOR_<NAME> in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="PROCTOR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PROCTOR_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     # The port that compose publishes Redis on inside its own network, never on the host.
     redis_url: str = "redis://127.0.0.1:6379/0"
@@ -23,6 +25,8 @@ class Settings(BaseSettings):
     redis_password_file: FilePath | None = None
     # The API runs programs for whoever reaches it: the world must be let in on purpose.
     host: str = "127.0.0.1"
+    # Without it whoever reaches the API may do all; `proctor keys add` writes it.
+    keys_file: FilePath | None = None
     # Free of any well-known service; the client's default as well.
     port: int = Field(8077, ge=0, le=65535)
     # One queue: a worker on several of them can lose a job (BLPOP has no intermediate queue).

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from proctor_sandbox.languages import LANGUAGES
 from proctor_server.api.wakeups import Wakeups
+from proctor_server.callers import Callers
 from proctor_server.door import Door, DoorRules
 from proctor_server.errors import StoreUnavailable
 from proctor_server.fleet import Announcement, present
@@ -42,6 +43,7 @@ class Services:
     door: Door
     intake: Intake
     wakeups: Wakeups
+    callers: Callers
     workers: list[Announcement] = field(default_factory=list)
 
     async def look(self) -> None:
@@ -51,10 +53,12 @@ class Services:
             self.intake.pending = int(await self.redis.get(keys.PENDING) or 0)
 
     async def keep_looking(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled; end batches whose time is over."""
         while True:
+            self.callers.refresh()
             with suppress(StoreUnavailable):  # a request will say so to who needs to know
                 await self.look()
+                await self.batches.cancel_overdue()
             await asyncio.sleep(_LOOK_S)
 
 
@@ -65,13 +69,19 @@ def of(request: Request) -> Services:
 
 
 @asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(settings: Settings, callers: Callers) -> AsyncIterator[Services]:
     """Open what an application needs, and close it."""
     client = api_connection(settings.redis_url, settings.redis_password())
+    # RQ only writes its commands down here; it never talks to Redis from the API.
+    queue = ChunkQueue(settings.queue, redis.Redis.from_url(settings.redis_url))
     rules = settings.limit_rules()
     problems = Problems(client, settings.orphan_problem_ttl_s, rules)
     batches = Batches(
-        client, settings.results_ttl_s, settings.orphan_problem_ttl_s, settings.max_pending
+        client,
+        settings.results_ttl_s,
+        settings.orphan_problem_ttl_s,
+        settings.max_pending,
+        queue.key,
     )
     door = Door(
         problems,
@@ -83,11 +93,10 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
             max_tests=settings.max_tests,
         ),
     )
-    # RQ only writes its commands down here; it never talks to Redis from the API.
-    queue = ChunkQueue(settings.queue, redis.Redis.from_url(settings.redis_url))
     made: Services
     intake = Intake(batches, queue, lambda: sum(one.slots for one in made.workers))
-    made = Services(settings, client, problems, batches, door, intake, Wakeups(client))
+    wakeups = Wakeups(client)
+    made = Services(settings, client, problems, batches, door, intake, wakeups, callers)
     tasks = [asyncio.create_task(made.wakeups.run()), asyncio.create_task(made.keep_looking())]
     try:
         yield made
