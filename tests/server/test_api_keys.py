@@ -254,7 +254,11 @@ def test_held_chunks_are_released_without_their_worker(
     with acting("bulk") as bulk:
         batch_id = post(bulk, *(f"ac bulk {n}" for n in range(640)))
         assert redis_client.llen("rq:queue:proctor") == 2
-        assert redis_client.llen("proctor:held:bulk") > 2
+        held = redis_client.llen("proctor:held:bulk")
+        assert held > 2
+        metrics = bulk.get("/metrics").text
+        assert f'proctor_held_chunks{{key="bulk"}} {held}.0' in metrics
+        assert 'proctor_queued_items{key="bulk"} 640.0' in metrics
         # Its worker dies between reading a job and starting it: nobody releases the next.
         redis_client.ltrim("rq:queue:proctor", 2, -1)
         workers.start()
