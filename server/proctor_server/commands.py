@@ -18,9 +18,9 @@ def api() -> None:
 
     from proctor_server.api.app import create_app
     from proctor_server.callers import BadKeys
-    from proctor_server.settings import Settings
+    from proctor_server.settings import read_settings
 
-    settings = Settings()
+    settings = read_settings()
     try:
         app = create_app(settings)
     except BadKeys as error:
@@ -41,12 +41,12 @@ def api() -> None:
 def worker() -> None:
     """Run one worker (settings: PROCTOR_* in the environment)."""
     from proctor_sandbox.errors import SandboxUnavailable
-    from proctor_server.settings import Settings
+    from proctor_server.settings import read_settings
     from proctor_server.worker import run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     try:
-        sys.exit(run(Settings()))
+        sys.exit(run(read_settings()))
     except SandboxUnavailable as error:
         raise click.ClickException(str(error)) from error
 

@@ -3,7 +3,8 @@
 import os
 from typing import Literal
 
-from pydantic import Field, FilePath
+import click
+from pydantic import Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from proctor_sandbox.pool import DEFAULT_MAX_PROGRAMS, DEFAULT_SPARES
@@ -78,3 +79,15 @@ class Settings(BaseSettings):
     def limit_rules(self) -> LimitRules:
         """What a problem may ask for, and what it gets that asks for nothing."""
         return LimitRules()
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment; what can't be one is a usage error."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"PROCTOR_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise click.UsageError(f"{faults} (docs/api.md lists the settings)") from None
