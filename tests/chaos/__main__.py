@@ -26,7 +26,13 @@ _MOST_NOTES = 50
 @click.option("--pause", default=15.0, show_default=True, help="Seconds that a pause lasts.")
 @click.option("--engine", is_flag=True, help="Restart dockerd as well: one of the harness's own.")
 def main(
-    seed: int, submissions: int, sandbox: Kind, rounds: int, workers: int, pause: float, engine: bool
+    seed: int,
+    submissions: int,
+    sandbox: Kind,
+    rounds: int,
+    workers: int,
+    pause: float,
+    engine: bool,
 ) -> None:
     """Have programs judged while everything that can die does; count what went wrong."""
     if engine and sandbox != "docker":

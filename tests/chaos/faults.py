@@ -5,6 +5,7 @@ processes that the harness started are signalled, and what runs in their sandbox
 """
 
 import contextlib
+import os
 import random
 import signal
 import threading
@@ -13,7 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import psutil
-import redis
 
 from tests.chaos.engine import Engine
 from tests.chaos.proxy import Proxy
@@ -21,6 +21,8 @@ from tests.chaos.recovery import busy, held, recovery_s
 from tests.chaos.stack import ChaosStack, until
 
 _LONGEST_GAP_S = 2.0
+_LOOK_S = 0.01
+_NO_WORK_S = 2.0
 # Connections are opened and cut again so often in one fault.
 _CUTS = 5
 _CUT_GAP_S = 0.3
@@ -37,6 +39,7 @@ class Scene:
     stack: ChaosStack
     proxy: Proxy
     chance: random.Random
+    more_work: Callable[[], None]
     pause_s: float
     engine: Engine | None = None
     recoveries: list[float] = field(default_factory=list)
@@ -44,14 +47,12 @@ class Scene:
 
     def busy_worker(self) -> int:
         """The pid of a worker that runs programs now."""
-        found: list[int] = []
-
-        def there() -> bool:
-            alive = set(self.stack.workers())
-            found[:] = sorted(alive & busy(self.stack.redis))
-            return bool(found)
-
-        until(there, "a worker to be busy")
+        again_at = time.monotonic() + _NO_WORK_S
+        while not (found := sorted(set(self.stack.workers()) & busy(self.stack.redis))):
+            if time.monotonic() > again_at:  # all was done already
+                self.more_work()
+                again_at += _NO_WORK_S
+            time.sleep(_LOOK_S)
         return self.chance.choice(found)
 
     def busy_sandbox(self) -> str:
@@ -81,18 +82,17 @@ def kill_worker_and_sandboxes(scene: Scene) -> None:
 
 def kill_api(scene: Scene) -> None:
     """SIGKILL the API."""
-    psutil.Process(scene.stack.pid("api")).kill()
+    _end(scene, "api", signal.SIGKILL)
 
 
 def kill_redis(scene: Scene) -> None:
     """SIGKILL Redis; what it had written to its append-only file is in the kernel's hands."""
-    psutil.Process(scene.stack.pid("redis")).kill()
+    _end(scene, "redis", signal.SIGKILL)
 
 
 def shut_redis_down(scene: Scene) -> None:
     """Have Redis end in good order."""
-    with contextlib.suppress(redis.ConnectionError):
-        scene.stack.redis.shutdown(nosave=True)
+    _end(scene, "redis", signal.SIGTERM)
 
 
 def remove_sandbox(scene: Scene) -> None:
@@ -163,11 +163,18 @@ def schedule(chance: random.Random, kinds: Sequence[Fault], rounds: int) -> list
 def inject(scene: Scene, fault: Fault) -> None:
     """Let one fault happen, and wait until the stack is ready again."""
     time.sleep(scene.chance.uniform(0, _LONGEST_GAP_S))
-    until(lambda: bool(busy(scene.stack.redis)), "work to be under way")
+    scene.more_work()
+    scene.busy_worker()
     began = time.monotonic()
     fault(scene)
     until(scene.stack.ready, f"the stack to be ready again after {fault.__name__}")
     scene.say(f"{fault.__name__}: ready again after {time.monotonic() - began:.1f} s")
+
+
+def _end(scene: Scene, name: str, how: signal.Signals) -> None:
+    before = scene.stack.pid(name)
+    os.kill(before, how)
+    until(lambda: scene.stack.pid(name) != before, f"another {name} to be started")
 
 
 def _kill_worker(scene: Scene, *, with_sandboxes: bool) -> None:

@@ -5,7 +5,6 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 
 _READ_BYTES = 64 * 1024
 # A close that throws away what is under way: the other side gets a reset.
@@ -18,8 +17,10 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._open: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
-        self.port = 0
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="proxy")
+        self._thread.start()
+        self._started.wait()
 
     @property
     def url(self) -> str:
@@ -30,28 +31,19 @@ class Proxy:
         """Reset every connection; returns how many there were."""
         return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
 
-    async def serve(self, started: threading.Event) -> None:
-        """Accept connections until cancelled."""
+    def close(self) -> None:
+        """Stop, with every connection."""
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
         server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        async with server:
-            await server.serve_forever()
-
-    def run(self, started: threading.Event) -> None:
-        """Serve in this thread until `stop`."""
-        self._serving = self._loop.create_task(self.serve(started))
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._serving)
-        rest = asyncio.all_tasks(self._loop)
-        for task in rest:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-        self._loop.close()
-
-    def stop(self) -> None:
-        """End `run`, from another thread."""
-        self._loop.call_soon_threadsafe(self._serving.cancel)
+        self.port: int = server.sockets[0].getsockname()[1]
+        self._started.set()
+        await self._ended.wait()
+        server.close()
 
     async def _cut(self) -> int:
         writers = list(self._open)
@@ -88,18 +80,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
-
-
-@contextlib.contextmanager
-def proxy(port: int) -> Iterator[Proxy]:
-    """A proxy to a port of this machine."""
-    made = Proxy(port)
-    started = threading.Event()
-    thread = threading.Thread(target=made.run, args=(started,), name="proxy")
-    thread.start()
-    started.wait()
-    try:
-        yield made
-    finally:
-        made.stop()
-        thread.join()

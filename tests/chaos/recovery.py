@@ -8,7 +8,7 @@ registered as its own in RQ, and of a job that it has read and not yet registere
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proctor_server.origin import Origin
 from proctor_server.store import keys
@@ -32,7 +32,8 @@ def busy(client: "redis.Redis") -> set[int]:
 def held(client: "redis.Redis", worker: int) -> set[str]:
     """The keys of the units that a worker has taken up and not answered."""
     jobs = {job_id for pid, job_id in _running(client) if pid == worker}
-    jobs |= {raw.decode() for raw in client.lrange(_READ, 0, -1)}  # type: ignore[union-attr]
+    read: Any = client.lrange(_READ, 0, -1)
+    jobs |= {raw.decode() for raw in read}
     return _unanswered(client, [key for job_id in jobs for key in _units(client, job_id)])
 
 
@@ -57,16 +58,17 @@ def _started_again(client: "redis.Redis", killed: int) -> set[str]:
 
 def _running(client: "redis.Redis") -> Iterator[tuple[int, str]]:
     """Pid and job of each execution that is registered."""
-    for raw in client.zrange(_RUNNING, 0, -1):  # type: ignore[union-attr]
-        name = client.hget(b"rq:execution:" + raw, "worker_name")
-        origin = None if name is None else Origin.of(name.decode())  # type: ignore[union-attr]
+    registered: Any = client.zrange(_RUNNING, 0, -1)
+    for raw in registered:
+        name: Any = client.hget(b"rq:execution:" + raw, "worker_name")
+        origin = None if name is None else Origin.of(name.decode())
         if origin is not None:
             yield origin.pid, raw.decode().partition(":")[0]
 
 
 def _units(client: "redis.Redis", job_id: str) -> list[str]:
-    found = client.hget(keys.CHUNK + job_id, "keys")
-    return [] if found is None else found.decode().split()  # type: ignore[union-attr]
+    found: Any = client.hget(keys.CHUNK + job_id, "keys")
+    return [] if found is None else found.decode().split()
 
 
 def _unanswered(client: "redis.Redis", units: Iterable[str]) -> set[str]:

@@ -10,15 +10,18 @@ from proctor import Client
 from tests.chaos.clients import Clients, Posted
 from tests.chaos.engine import own_engine
 from tests.chaos.faults import ENGINE_FAULTS, FAULTS, Scene, inject, schedule
-from tests.chaos.proxy import proxy
+from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
 from tests.chaos.stack import ChaosStack, Kind, chaos_stack, until
-from tests.chaos.workload import Task, batches, problems
+from tests.chaos.workload import batches, problems
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is made of. The same plan injects the same faults in the same order."""
+    """What a run is made of. The same plan injects the same faults in the same order.
+
+    `submissions` are posted at least; the last batch, and faults that find no work, add some.
+    """
 
     seed: int
     submissions: int
@@ -30,27 +33,51 @@ class Plan:
     engine: bool = False
 
 
+class Work:
+    """Batches, given to the clients as faults go on, so that each fault finds some under way."""
+
+    def __init__(self, plan: Plan, faults: int, clients: Clients) -> None:
+        self._batches = batches(plan.seed)
+        self._wanted = plan.submissions
+        self._share = plan.submissions / (faults + 1)
+        self._clients = clients
+        self._due = 0.0
+        self._given = 0
+
+    def more(self) -> None:
+        """Give out one fault's share."""
+        self._due += self._share
+        while self._given < self._due:
+            batch = next(self._batches)
+            self._given += len(batch)
+            self._clients.give(batch)
+
+    def rest(self) -> None:
+        """Give out what is left."""
+        while self._given < self._wanted:
+            self.more()
+
+
 def run(plan: Plan, folder: Path, say: Callable[[str], object] = print) -> Report:
     """Run the plan with all its files in `folder`."""
     with contextlib.ExitStack() as opened:
         engine = opened.enter_context(own_engine(folder / "engine")) if plan.engine else None
         stack = opened.enter_context(chaos_stack(folder, plan.sandbox, plan.workers))
-        between = opened.enter_context(proxy(stack.port))
+        between = opened.enter_context(contextlib.closing(Proxy(stack.port)))
         direct = opened.enter_context(Client(f"http://127.0.0.1:{stack.port}"))
         direct.import_problems(problems())
         chance = random.Random(plan.seed)
         kinds = [*FAULTS, *ENGINE_FAULTS] if plan.engine else FAULTS
         faults = schedule(chance, kinds, plan.rounds)
-        scene = Scene(stack, between, chance, plan.pause_s, engine, say=say)
         clients = Clients(between.url, plan.seed, plan.clients)
+        work = Work(plan, len(faults), clients)
+        scene = Scene(stack, between, chance, work.more, plan.pause_s, engine, say=say)
         report = Report(faults=len(faults))
         try:
-            # Work is given out as faults go on, so that each of them finds some under way.
-            for fault, share in zip(faults, _shares(plan, len(faults)), strict=True):
-                for batch in share:
-                    clients.give(batch)
+            for fault in faults:
                 inject(scene, fault)
         finally:
+            work.rest()
             clients.finish()
         report.recovered(scene.recoveries)
         for posted in clients.posted:
@@ -58,11 +85,6 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object] = print) -> Repor
         _audit(direct, clients.posted, report)
         _leftovers(stack, clients.posted, report)
     return report
-
-
-def _shares(plan: Plan, faults: int) -> Sequence[Sequence[list[Task]]]:
-    made = batches(plan.seed, plan.submissions)
-    return [made[place::faults] for place in range(faults)]
 
 
 def _audit(client: Client, posted: Sequence[Posted], report: Report) -> None:
@@ -84,11 +106,11 @@ def _leftovers(stack: ChaosStack, posted: Sequence[Posted], report: Report) -> N
     for key in stack.redis.scan_iter("proctor:batch:*"):
         name = key.decode().rpartition(":")[2]
         if name not in known:
-            total = int(stack.redis.hget(key, "total") or 0)  # type: ignore[arg-type]
+            total = int(stack.redis.hget(key, "total") or 0)
             report.doubled += total
             report.notes.append(f"{name}: was accepted, and no client knows of it")
     until(lambda: not stack.redis.zcard("proctor:chunks"), "the last chunk to be forgotten")
-    pending = int(stack.redis.get("proctor:pending") or 0)  # type: ignore[arg-type]
+    pending = int(stack.redis.get("proctor:pending") or 0)
     if pending:
         report.lost += abs(pending)
         report.notes.append(f"{pending} units count as pending after the end")

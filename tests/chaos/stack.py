@@ -1,8 +1,6 @@
 """The stack under attack: `proctor up` with its supervisor, and where everything in it is."""
 
 import contextlib
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator

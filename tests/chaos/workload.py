@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from proctor.importers import humaneval, packaged_humaneval
 from proctor.types import Item, Problem, RewardPolicy, StdinTest
@@ -48,17 +49,12 @@ def problems() -> list[Problem]:
     return [SUM, *humaneval(packaged_humaneval())]
 
 
-def batches(seed: int, submissions: int) -> list[list[Task]]:
-    """Tasks, cut into batches of several sizes. The same seed gives the same."""
+def batches(seed: int) -> Iterator[list[Task]]:
+    """Batches of several sizes, without end. The same seed gives the same."""
     chance = random.Random(seed)
     tasks = _tasks(chance, f"seed {seed}")
-    made: list[list[Task]] = []
-    left = submissions
-    while left:
-        size = min(left, chance.randint(1, _MOST_ITEMS))
-        made.append([next(tasks) for _ in range(size)])
-        left -= size
-    return made
+    while True:
+        yield list(islice(tasks, chance.randint(1, _MOST_ITEMS)))
 
 
 def _tasks(chance: random.Random, mark: str) -> Iterator[Task]:
