@@ -64,10 +64,11 @@ class ChunkQueue(Queue):
         # Told instead of asked for: making commands needs no Redis, and INFO is nobody's right.
         self.redis_server_version = _OLDEST_REDIS
 
-    def commands(self, chunks: Iterable[Chunk]) -> list[tuple[Any, ...]]:
+    def commands(self, chunks: Iterable[Chunk], *, at_front: bool = False) -> list[tuple[Any, ...]]:
         """The Redis commands by which RQ puts the chunks' jobs into the queue, not yet sent.
 
-        They become part of the script that accepts a batch, so that what is accepted is queued.
+        They become part of the script that accepts a batch, so that what is accepted is queued;
+        `at_front` is for what has waited its turn already.
         """
         recorder = self.connection.pipeline()
         wanted = [
@@ -79,7 +80,8 @@ class ChunkQueue(Queue):
                 failure_ttl=_FAILURE_TTL_S,
                 description="",
                 job_id=chunk.id,
-                retry=Retry(max=RETRIES, interval=0),
+                retry=Retry(max=RETRIES, interval=0, enqueue_at_front=True),
+                at_front=at_front,
             )
             for chunk in chunks
         ]
