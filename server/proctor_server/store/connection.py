@@ -72,16 +72,11 @@ def takes_no_writes(error: ResponseError) -> bool:
     return told or _NO_WRITES.search(str(error)) is not None
 
 
-def await_redis(
-    url: str,
-    password: str | None,
-    say: Callable[[str], object],
-    stopping: Callable[[], bool] = lambda: False,
-) -> bool:
-    """Wait until Redis answers, saying so where it does not at once; False when stopped."""
+def await_redis(url: str, password: str | None, say: Callable[[str], object]) -> None:
+    """Wait until Redis answers, saying so where it does not at once."""
     told = ""
     with redis.Redis.from_url(url, password=password, retry=Retry(ExponentialBackoff(), 0)) as one:
-        while not stopping():
+        while True:
             try:
                 one.ping()
             except RedisError as error:
@@ -91,10 +86,9 @@ def await_redis(
                     told = why
                 time.sleep(_LOOK_EVERY_S)
             else:
-                if told:
-                    say("Redis answers")
-                return True
-    return False
+                break
+    if told:
+        say("Redis answers")
 
 
 def _place(client: "redis.Redis") -> str:
