@@ -30,7 +30,8 @@ _PLAIN = frozenset(
 )
 # What it writes too, and only with these values.
 _CALLBACKS = (b"success_callback_name", b"failure_callback_name", b"stopped_callback_name")
-_FIXED = dict.fromkeys((*_CALLBACKS, b"group_id"), b"") | {b"retry_intervals": b"[0]"}
+_FIXED = dict.fromkeys((*_CALLBACKS, b"group_id"), b"")
+_FIXED |= {b"retry_intervals": b"[0]", b"enqueue_at_front_on_retry": b"1"}
 _COUNTS = (b"retries_left", b"number_of_retries")
 # Of ours, compressed, it has about 100 bytes; a bomb of this size makes no more than 1 MB.
 _MOST_DATA_BYTES = 1024

@@ -33,6 +33,8 @@ class Intake:
         self._waiting: list[_Waiting] = []
         self._step: asyncio.Task[None] | None = None
         self.pending = 0
+        # Whether the store has room for more, as far as was looked.
+        self.room = True
 
     async def accept(self, draft: Draft) -> str:
         """Store and queue a draft; returns its batch id, or that of its first posting.
@@ -40,6 +42,8 @@ class Intake:
         Raises Conflict (its Idempotency-Key stands for another body), Overloaded and
         StoreUnavailable; then nothing of it is stored.
         """
+        if not self.room:
+            raise Overloaded("Redis's memory is nearly full; post again later")
         waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
         # A caller that went away does not ask for the error that was meant for it.
         waiting.batch_id.add_done_callback(lambda done: done.exception())
@@ -75,7 +79,7 @@ class Intake:
                 unit.key: unit for unit, state in zip(units, states, strict=True) if state == "n"
             }
             chunks = self._chunks(drafts, fresh, sizes)
-            commands = self._queue.commands([chunk for chunk, _ in chunks], push=False)
+            commands = self._queue.commands([chunk for chunk, _ in chunks])
             reply = await self._batches.accept(drafts, units, states, chunks, commands)
             match reply:
                 case Accepted():

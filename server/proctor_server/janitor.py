@@ -154,6 +154,5 @@ class Janitor:
         else:
             _log.error("chunk %s has no job: it is queued again", chunk_id)
             parts = [alone(unit, taken.timeout_s) for unit in taken.units]
-            self._chunks.replace(
-                taken, parts, self._queue.commands(parts), revived=taken.revived + 1
-            )
+            commands = self._queue.commands_again(parts)
+            self._chunks.replace(taken, parts, commands, revived=taken.revived + 1)

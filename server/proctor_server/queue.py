@@ -72,12 +72,20 @@ class ChunkQueue(Queue):
         # Told instead of asked for: making commands needs no Redis, and INFO is nobody's right.
         self.redis_server_version = _OLDEST_REDIS
 
-    def commands(self, chunks: Iterable[Chunk], *, push: bool = True) -> list[tuple[Any, ...]]:
-        """The Redis commands by which RQ puts the chunks' jobs into the queue, not yet sent.
+    def commands(self, chunks: Iterable[Chunk]) -> list[tuple[Any, ...]]:
+        """The Redis commands by which RQ makes the chunks' jobs, not yet sent.
 
-        They become part of the script that accepts a batch, so that what is accepted is queued;
-        there the jobs wait for their turn: without `push` they are made, but not in the queue.
+        They become part of the script that accepts a batch, so that what is accepted has its
+        jobs. That script also puts them into the queue, each when it is its caller's turn.
         """
+        made = self._recorded(chunks, at_front=False)
+        return [args for args in made if args[:2] != ("RPUSH", self.key)]
+
+    def commands_again(self, chunks: Iterable[Chunk]) -> list[tuple[Any, ...]]:
+        """The same for chunks in place of one that had its turn: to the front of the queue."""
+        return self._recorded(chunks, at_front=True)
+
+    def _recorded(self, chunks: Iterable[Chunk], *, at_front: bool) -> list[tuple[Any, ...]]:
         recorder = self.connection.pipeline()
         wanted = [
             Queue.prepare_data(
@@ -88,14 +96,14 @@ class ChunkQueue(Queue):
                 failure_ttl=_FAILURE_TTL_S,
                 description="",
                 job_id=chunk.id,
-                retry=Retry(max=RETRIES, interval=0),
+                retry=Retry(max=RETRIES, interval=0, enqueue_at_front=True),
+                at_front=at_front,
             )
             for chunk in chunks
         ]
         if wanted:
             self.enqueue_many(wanted, pipeline=recorder)
-        made = [args for args, _ in recorder.command_stack]
-        return made if push else [args for args in made if args[:2] != ("RPUSH", self.key)]
+        return [args for args, _ in recorder.command_stack]
 
 
 def into_chunks(units: Sequence[tuple[Unit, Size]], workers: int, backlog: int) -> list[Chunk]:

@@ -84,7 +84,7 @@ class ChunkRunner:
 
     def _split(self, taken: Taken) -> None:
         parts = [alone(unit, taken.timeout_s) for unit in taken.units]
-        self._chunks.replace(taken, parts, self._queue.commands(parts))
+        self._chunks.replace(taken, parts, self._queue.commands_again(parts))
 
     def _run(self, taken: Taken) -> None:
         left = len(taken.units)

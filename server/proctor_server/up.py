@@ -22,6 +22,7 @@ import redis
 from proctor_sandbox.errors import SandboxUnavailable
 from proctor_server.backends import SandboxKind, open_backend
 from proctor_server.settings import read_settings
+from proctor_server.store.connection import await_redis
 from proctor_server.supervisor import Child, NeverReady, Supervisor
 
 # A worker first ends the program it runs (12 s of wall time by default) and hands back the rest.
@@ -277,6 +278,9 @@ def up(
 
     def say(line: str) -> None:
         click.echo(f"proctor up: {line}", err=True)
+
+    if options.redis_url is not None:
+        await_redis(options.redis_url, settings.redis_password(), say)
 
     def on_made(supervisor: Supervisor) -> None:
         def asked_to_end(number: int, frame: FrameType | None) -> None:

@@ -22,7 +22,7 @@ from proctor_server.rq_worker import ChunkWorker
 from proctor_server.runner import ChunkRunner, Verifies
 from proctor_server.settings import Settings
 from proctor_server.store.chunks import Chunks
-from proctor_server.store.connection import worker_connection
+from proctor_server.store.connection import await_redis, worker_connection
 from proctor_server.store.problems import StoredProblems
 from proctor_server.version import VERSION
 
@@ -58,6 +58,7 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
     Returns the exit status: 0 when told to stop, 1 when something else ended the work.
     Raises SandboxUnavailable where no kind of sandbox works here.
     """
+    await_redis(settings.redis_url, settings.redis_password(), _log.warning)
     connection = worker_connection(settings.redis_url, settings.redis_password())
     name = Origin.here().worker_name()
     equipment = (equip or sandboxes)(settings, StoredProblems(connection))

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from proctor import Batch, Client
 from proctor.types import Item, Problem, StdinTest
 from proctor_server.up import free_port
+from tests.conftest import _redis_server
 
 pytestmark = pytest.mark.usefixtures("bubblewrap")
 
@@ -51,19 +54,24 @@ def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
 
 
 @contextmanager
-def running(state_dir: Path, *more: str) -> Iterator[Up]:
+def running(state_dir: Path, *, redis_url: str = "", wait: bool = True) -> Iterator[Up]:
     port = free_port()
     argv = [sys.executable, "-m", "proctor", "up", "--port", str(port), "--workers", "2"]
-    argv += ["--sandbox", "bubblewrap", "--state-dir", str(state_dir), *more]
+    argv += ["--sandbox", "bubblewrap", "--state-dir", str(state_dir)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PROCTOR_")}
+    if redis_url:
+        environment["PROCTOR_REDIS_URL"] = redis_url
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as process:
         up = Up(process, f"http://127.0.0.1:{port}")
         assert process.stderr is not None
         reader = threading.Thread(target=up.lines.extend, args=(process.stderr,))
         reader.start()
         try:
-            until(lambda: up.said("ready: ") or process.poll() is not None, "the stack to be ready")
-            assert process.poll() is None, "".join(up.lines)
+            until(
+                lambda: not wait or up.said("ready: ") or process.poll() is not None,
+                "the stack to be ready",
+            )
+            assert process.poll() is None or not wait, "".join(up.lines)
             yield up
         finally:
             process.send_signal(signal.SIGINT)
@@ -86,6 +94,14 @@ def client(up: Up) -> Iterator[Client]:
     with Client(up.url) as client:
         client.put_problem(ECHO)
         yield client
+
+
+def queued(up: Up) -> bool:
+    """Whether something waits that no worker has taken up."""
+    shown = re.search(r"unixsocket:(\S+)", " ".join(up.child("redis-server").cmdline()))
+    assert shown is not None
+    with redis.Redis(unix_socket_path=shown[1]) as client:
+        return bool(client.llen("rq:queue:proctor"))
 
 
 def items(count: int, mark: str) -> list[Item]:
@@ -152,6 +168,49 @@ def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path) as up, Client(up.url) as client:
         assert client.problem(ECHO.id).tests == 1
         assert all_as_written(client.batch(batch_id), 40)
+
+
+def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:
+    slow = [
+        Item(
+            problem_id=ECHO.id,
+            source=f"# {number}\nimport time; time.sleep(8)\nprint(input())\n",
+        )
+        for number in range(2)
+    ]
+    with running(tmp_path) as up, Client(up.url) as client:
+        client.put_problem(ECHO)
+        quick = client.submit(items(20, "quick"))
+        batch = client.submit(slow)
+        until(lambda: quick.status().state == "done", "the quick ones")
+        # What takes 8 s is under way in both workers.
+        until(lambda: not queued(up), "the slow ones to be taken up")
+        up.process.send_signal(signal.SIGINT)
+        until(lambda: up.said("ending: "), "the answer to the first Ctrl-C")
+        asked_again = time.monotonic()
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(timeout=20) == 0
+        assert time.monotonic() - asked_again < 5
+        assert up.said("is killed")
+    with running(tmp_path) as up, Client(up.url) as client:
+        assert all_as_written(client.batch(quick.id), 20)
+        rewards = client.batch(batch.id).rewards(timeout_s=60)
+    assert rewards == [1.0, 1.0]
+
+
+def test_it_waits_for_a_redis_that_it_was_told_of(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
+        socket = Path(folder) / "r.sock"
+        argv = [_redis_server(), "--port", "0", "--unixsocket", str(socket), "--save", ""]
+        with running(tmp_path, redis_url=f"unix://{socket}", wait=False) as up:
+            until(lambda: up.said(f"waiting for Redis at {socket}: "), "the message")
+            with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as server:
+                try:
+                    until(lambda: up.said("ready: "), "the stack to be ready")
+                    up.process.send_signal(signal.SIGINT)
+                    assert up.process.wait(timeout=60) == 0
+                finally:
+                    server.kill()
 
 
 def refused(*argv: str) -> str:

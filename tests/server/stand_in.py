@@ -12,6 +12,7 @@ Run as `python -m tests.server.stand_in` with PROCTOR_* set, it is a real RQ wor
 | raise | the verifier raises RuntimeError |
 | no sandbox PATH | SandboxUnavailable while the file is there |
 | gate PATH | AC once the file is there |
+| late PATH | the first run makes the file, and is WA once PATH.go is there; later ones are AC |
 """
 
 import functools
@@ -88,6 +89,11 @@ class StandIn:
                 raise RuntimeError("-".join(("hidden", "text")))
             case ["no", "sandbox", path] if Path(path).exists():
                 raise SandboxUnavailable("the engine is away")
+            case ["late", path] if not Path(path).exists():
+                Path(path).touch()
+                while not Path(f"{path}.go").exists():
+                    time.sleep(0.005)
+                return outcome(Verdict.WA, 0, total)
             case ["gate", path, *_]:
                 while not Path(path).exists():
                     time.sleep(0.005)

@@ -94,10 +94,18 @@ def test_the_commands_are_an_rq_job_that_can_be_retried(redis_client: "redis.Red
     chunk = Chunk("c1", [units(1)[0][0]], 120)
     for command in queue.commands([chunk]):
         redis_client.execute_command(*command)  # type: ignore[no-untyped-call]
-    assert queue.job_ids == ["c1"]
+    assert queue.job_ids == []  # it is put there when it is its turn
     job = ChunkJob.fetch("c1", redis_client, serializer=JSONSerializer)
     assert (job.func_name, job.args, job.timeout, job.retries_left) == (RUN_CHUNK, ["c1"], 120, 3)
     assert job.result_ttl == 0
+
+
+def test_what_had_its_turn_goes_to_the_front(redis_client: "redis.Redis") -> None:
+    queue = ChunkQueue("proctor", redis_client)
+    queue.push_job_id("c1")
+    for command in queue.commands_again([Chunk("c2", [units(1)[0][0]], 120)]):
+        redis_client.execute_command(*command)  # type: ignore[no-untyped-call]
+    assert queue.job_ids == ["c2", "c1"]
 
 
 def test_nothing_is_sent_by_making_commands(redis_client: "redis.Redis") -> None:

@@ -70,7 +70,7 @@ class Store:
             for unit, state in zip(units, states, strict=True)
             if state == "n"
         ]
-        commands = self.queue.commands(chunks, push=False)
+        commands = self.queue.commands(chunks)
         turns = [(chunk, Turn("", 1.0)) for chunk in chunks]
         return self.api(
             lambda batches: batches.accept(drafts, units, states, turns, commands), max_pending

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import redis
@@ -29,6 +29,10 @@ _LOOK_S = 1.0
 # Between two cancellations of a task that has not ended.
 _AGAIN_S = 0.1
 
+# Of Redis's memory: the rest is the workers'. Without it they could neither write results nor
+# remove what is done, and a full Redis would stay full.
+_ROOM = 0.9
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,14 +55,24 @@ class Services:
         self.workers = await present(self.redis)
         with translated():
             self.intake.pending = int(await self.redis.get(keys.PENDING) or 0)
+            self.intake.room = _has_room(await self.redis.info("memory"))
 
     async def keep_looking(self) -> None:
         """Look again and again, until cancelled; end batches whose time is over."""
+        away = False
         while True:
             self.callers.refresh()
-            with suppress(StoreUnavailable):  # a request will say so to who needs to know
+            try:
                 await self.look()
                 await self.batches.cancel_overdue()
+            except StoreUnavailable as error:
+                if not away:
+                    _log.warning("requests get 503 until Redis answers (%s)", error)
+                away = True
+            else:
+                if away:
+                    _log.warning("Redis answers")
+                away = False
             await asyncio.sleep(_LOOK_S)
 
 
@@ -104,6 +118,11 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
         await _end(tasks)
         await client.aclose()
         queue.connection.close()
+
+
+def _has_room(memory: Mapping[str, int]) -> bool:
+    most = memory["maxmemory"]
+    return not most or memory["used_memory"] < _ROOM * most
 
 
 async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:

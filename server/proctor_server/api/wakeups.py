@@ -50,7 +50,7 @@ class Wakeups:
                         if message["type"] == "message":
                             self._wake(message["data"])
             except RedisError as error:
-                _log.warning("no news from Redis (%s), trying again", type(error).__name__)
+                _log.info("no news from Redis (%s), trying again", type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
 
     def _wake(self, batch_ids: bytes) -> None:

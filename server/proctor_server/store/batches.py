@@ -14,7 +14,7 @@ from proctor_server.queue import Chunk, Size, Turn
 from proctor_server.store import keys
 from proctor_server.store.chunks import pack
 from proctor_server.store.connection import run_script_async, translated
-from proctor_server.store.scripts import ACCEPT, CANCEL, CANCEL_OVERDUE
+from proctor_server.store.scripts import ACCEPT, CANCEL, CANCEL_OVERDUE, PAGE
 from proctor_server.units import Unit
 
 # A script holds up everybody else: of large batches each takes milliseconds.
@@ -209,7 +209,8 @@ class Batches:
     async def items(self, batch_id: str) -> tuple[bytes, float] | None:
         """What result lines need of a batch: its packed items and when it was accepted."""
         with translated():
-            async with self._redis.pipeline(transaction=True) as pipe:
+            # No transaction: a Redis whose memory is full refuses those, readers' too.
+            async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.get(keys.ITEMS + batch_id)
                 pipe.hget(keys.BATCH + batch_id, "created_at")
                 items, created = await pipe.execute()
@@ -219,11 +220,8 @@ class Batches:
         """Up to `limit` entries from `cursor` on, None where there is no such batch."""
         with translated():
             # In one step: where the state says "done", the entries are all there.
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hget(keys.BATCH + batch_id, "state")
-                pipe.lrange(keys.DONE + batch_id, cursor, cursor + limit - 1)
-                state, entries = await pipe.execute()
-        return None if state is None else Page(_state(state), entries)
+            found = await run_script_async(self._redis, PAGE, batch_id, cursor, cursor + limit - 1)
+        return None if found is None else Page(_state(found[0]), found[1])
 
     async def cancel(self, batch_id: str) -> bool:
         """Cancel what of a batch is not done; False where there is no such batch."""

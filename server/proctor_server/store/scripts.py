@@ -299,6 +299,16 @@ return #overdue
 """
 )
 
+PAGE = Script(
+    _KEYS
+    + """
+-- ARGV: batch id, first entry, last entry. -> {state, entries} or nil
+local state = redis.call('HGET', BATCH .. ARGV[1], 'state')
+if not state then return false end
+return {state, redis.call('LRANGE', DONE .. ARGV[1], ARGV[2], ARGV[3])}
+"""
+)
+
 PUT_PROBLEM = Script(
     _KEYS
     + """
