@@ -34,13 +34,18 @@ class Server:
 
 
 @contextmanager
-def running_stack(sandbox: SandboxKind, runtime: str | None) -> Iterator[Server]:
-    """The embedded stack with a worker for each core. Raises StackError."""
+def running_stack(
+    sandbox: SandboxKind, runtime: str | None, workers: int | None = None
+) -> Iterator[Server]:
+    """The embedded stack, with a worker for each core if not told how many.
+
+    Raises StackError.
+    """
     with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder:
         options = StackOptions(
             state_dir=Path(folder),
             port=free_port(),
-            workers=cores(),
+            workers=workers or cores(),
             sandbox=sandbox,
             runtime=runtime,
         )

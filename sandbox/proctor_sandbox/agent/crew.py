@@ -96,6 +96,14 @@ class Crew:
                     os._exit(0)
             os.waitpid(pid, 0)
 
+    def waited_s(self) -> float:
+        """How long one of the programs here was ready to run and had no CPU.
+
+        That of the thread that waited longest, since many can wait for one another; 0 where
+        the kernel does not tell.
+        """
+        return max((_waited_s(pid) for pid in self._strangers()), default=0.0)
+
     def is_whole(self) -> bool:
         """Whether every zygote is alive; those that a program of their uid stopped go on."""
         for spawner in self._spawners.values():
@@ -147,6 +155,17 @@ class Crew:
                 warm=warm,
             )
         return self._spawners[name]
+
+
+def _waited_s(pid: int) -> float:
+    longest_ns = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
+                longest_ns = max(longest_ns, int(file.read().split()[1]))
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it ended while we looked, or this kernel does not count
+    return longest_ns / 1e9
 
 
 def _signal(pid: int, number: int = signal.SIGKILL) -> None:
