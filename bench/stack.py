@@ -56,8 +56,8 @@ def running_stack(
         ):
             client.put_problem(workloads.TRIVIAL)
             pids = stack.supervisor.pids
-            workers = tuple(pid for name, pid in pids.items() if name.startswith("worker"))
-            parts = Parts(api=pids["api"], redis=pids["redis"], workers=workers)
+            running = tuple(pid for name, pid in pids.items() if name.startswith("worker"))
+            parts = Parts(api=pids["api"], redis=pids["redis"], workers=running)
             yield Server(stack.url, parts, client)
 
 

@@ -28,7 +28,9 @@ _OUT = Path(__file__).parents[1] / "out"
 @click.option("--quick", is_flag=True, help="A smoke test: a few programs, two runs.")
 @click.option("--runs", type=click.IntRange(1), help="Busy runs.  [default: 5; 2 with --quick]")
 @click.option("--programs", "count", type=click.IntRange(1), help="In all.  [default: 2000]")
-@click.option("--busy-loops", "loops", type=click.IntRange(0), default=4, help="Per core.  [default: 4]")
+@click.option(
+    "--busy-loops", "loops", type=click.IntRange(0), default=4, help="Per core.  [default: 4]"
+)
 @click.option(
     "--workers-per-core", type=click.IntRange(1), default=4, help="In busy runs.  [default: 4]"
 )
@@ -79,10 +81,9 @@ def main(
         facts |= {"backend": kind, "calibration": asdict(calibration)}
         submissions = programs.submissions(sizes, calibration)
         quiet, again = timed("quiet", cores()), timed("quiet again", cores())
-        busy = []
+        many = cores() * workers_per_core
         with busy_loops(loops):
-            for number in range(1, runs + 1):
-                busy.append(timed(f"busy {number}", cores() * workers_per_core))
+            busy = [timed(f"busy {number}", many) for number in range(1, runs + 1)]
     except (SandboxError, judging.WorkerFailed) as error:
         raise click.ClickException(str(error)) from error
     counted = counting.rows(submissions, quiet, again, busy)

@@ -27,8 +27,8 @@ _PLAIN = (
     "print([int(word) for word in input().split()][7])\n",
     "import sys\nprint(42)\nsys.exit(3)\n",
     "print(sum(map(int, input().split()))\n",
-    "import threading\nanswer = []\ndef work():\n    answer.append(sum(map(int, input().split())))\n"
-    "thread = threading.Thread(target=work)\nthread.start()\nthread.join()\nprint(*answer)\n",
+    "import threading\nanswer = []\ndef work():\n    answer.append(sum(map(int, input().split())))"
+    "\nthread = threading.Thread(target=work)\nthread.start()\nthread.join()\nprint(*answer)\n",
     "import os\nif os.fork():\n    os.wait()\nelse:\n    print(sum(map(int, input().split())))\n",
 )
 
@@ -45,7 +45,7 @@ class Sizes:
 
 
 FULL = Sizes(programs=2000, humaneval=164, cpu_short=3, cpu_usual=3, memory=12)
-QUICK = Sizes(programs=40, humaneval=3, cpu_short=0, cpu_usual=1, memory=1)
+QUICK = Sizes(programs=30, humaneval=3, cpu_short=0, cpu_usual=0, memory=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def documented() -> Iterator[re.Pattern[str]]:
 
 def timeless(redis_client: "redis.Redis") -> set[str]:
     """The keys that do not end by themselves."""
-    return {key.decode() for key in redis_client.keys() if redis_client.ttl(key) == -1}
+    return {key.decode() for key in redis_client.scan_iter() if redis_client.ttl(key) == -1}
 
 
 @pytest.mark.usefixtures("worker", "two")
