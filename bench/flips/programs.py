@@ -14,10 +14,13 @@ LEVELS = (60, 80, 90, 95, 100, 105, 110, 120, 150)
 FAR_LEVELS = (60, 150)
 WITHIN = 20
 
-# Short, so that many such programs can be run; a few have the limit that problems usually have.
+# Short, so that many such programs can be run. A few have the limit that problems usually have,
+# and a wall limit of twice that, as other judges do: a busy machine takes longer for them.
 SHORT_S = 0.25
 USUAL_S = 2.0
 MEMORY_MB = 128
+_SHORT = LimitsSpec(cpu_time_s=SHORT_S)
+_USUAL = LimitsSpec(cpu_time_s=USUAL_S, wall_time_s=2 * USUAL_S)
 
 _SUM = Problem(id="flips/sum", tests=[StdinTest(input="1 2 39\n", output="42\n")])
 # Far from every limit, each with an end of its own.
@@ -67,9 +70,9 @@ def submissions(sizes: Sizes, calibration: Calibration) -> list[Submission]:
     """All programs, no two equal, in an order that is the same each time."""
     clock, work = calibration.by_the_clock, calibration.by_the_work
     special = [
-        *_cpu("CPU by the clock", SHORT_S, LEVELS, clock, sizes.cpu_short),
-        *_cpu("CPU by the work", SHORT_S, LEVELS, work, sizes.cpu_short),
-        *_cpu("CPU, usual limit", USUAL_S, FAR_LEVELS, clock, sizes.cpu_usual),
+        *_cpu("CPU by the clock", _SHORT, LEVELS, clock, sizes.cpu_short),
+        *_cpu("CPU by the work", _SHORT, LEVELS, work, sizes.cpu_short),
+        *_cpu("CPU, tight wall", _USUAL, FAR_LEVELS, clock, sizes.cpu_usual),
         *_memory(calibration, sizes.memory),
         *_humaneval(sizes.humaneval),
     ]
@@ -81,14 +84,15 @@ def submissions(sizes: Sizes, calibration: Calibration) -> list[Submission]:
 
 def _cpu(
     kind: str,
-    limit_s: float,
+    limits: LimitsSpec,
     levels: tuple[int, ...],
     source: Callable[[float], str],
     copies: int,
 ) -> Iterator[Submission]:
-    problem = _limited(f"flips/cpu-{limit_s}", LimitsSpec(cpu_time_s=limit_s))
+    assert limits.cpu_time_s is not None
+    problem = _limited(f"flips/cpu-{limits.cpu_time_s}", limits)
     for level in levels:
-        yield from _copies(kind, level, problem, source(level / 100 * limit_s), copies)
+        yield from _copies(kind, level, problem, source(level / 100 * limits.cpu_time_s), copies)
 
 
 def _memory(calibration: Calibration, copies: int) -> Iterator[Submission]:

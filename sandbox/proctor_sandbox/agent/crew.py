@@ -96,13 +96,14 @@ class Crew:
                     os._exit(0)
             os.waitpid(pid, 0)
 
-    def waited_s(self) -> float:
-        """How long one of the programs here was ready to run and had no CPU.
+    def waited_s(self) -> float | None:
+        """How long what runs here was ready to run and had no CPU; None where nothing runs.
 
         That of the thread that waited longest, since many can wait for one another; 0 where
         the kernel does not tell.
         """
-        return max((_waited_s(pid) for pid in self._strangers()), default=0.0)
+        alive = [pid for pid in self._strangers() if not _has_ended(pid)]
+        return max(map(_waited_s, alive), default=None)
 
     def is_whole(self) -> bool:
         """Whether every zygote is alive; those that a program of their uid stopped go on."""
@@ -155,6 +156,14 @@ class Crew:
                 warm=warm,
             )
         return self._spawners[name]
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _waited_s(pid: int) -> float:

@@ -238,14 +238,18 @@ class _Test:
         if self._examined:
             self._stop(None)
             return
-        lost_s = self._paused_s + self._supervisor.crew.waited_s()
-        deadline = self.started + self._limits.wall_s + lost_s
-        if deadline - time.monotonic() < _LATE_S:
+        now = time.monotonic()
+        waited_s = self._supervisor.crew.waited_s()
+        deadline = self.started + self._limits.wall_s + self._paused_s + (waited_s or 0.0)
+        if waited_s is None and now < deadline + _DEATH_S:
+            # Nobody is there: its zygote was not let run to start it, or to tell of its end.
+            self._deadline = now + _GRACE_S
+        elif deadline - now < _LATE_S:
             self._stop("wall")
-            return
-        # The wall limit is for who waits for nothing, and this one waits for a CPU.
-        self._deadline = deadline
-        self._supervisor.outbox.put({"op": "late"})
+        else:
+            # The wall limit is for who waits for nothing, and this one waits for a CPU.
+            self._deadline = deadline
+            self._supervisor.outbox.put({"op": "late"})
 
     def _on_look(self, now: float) -> None:
         if not self._draining:
