@@ -1,5 +1,5 @@
 # `make demo` and `make test` start from a bare Debian or Ubuntu; all else expects .venv.
-.PHONY: help demo test test-adversarial check images bench setup lock clean
+.PHONY: help demo test test-adversarial check images bench flips simulate setup lock clean
 
 help:
 	@echo "make demo    score HumanEval here, in an environment of its own"
@@ -8,6 +8,8 @@ help:
 	@echo "make check   format, lint, types"
 	@echo "make images  build the Docker images, and what docker-compose.yml needs"
 	@echo "make bench   measure, into bench/out/latest.json"
+	@echo "make flips   whether verdicts change on a busy machine, into bench/out/flips.json"
+	@echo "make simulate  where a larger fleet meets its next limit"
 	@echo "make lock    pin the requirements again"
 	@echo "make clean   remove what the others made here"
 
@@ -36,6 +38,13 @@ images:
 
 bench: setup
 	@.venv/bin/python -m bench
+
+flips: setup
+	@.venv/bin/python -m bench.flips
+
+simulate:
+	@scripts/venv
+	@.venv/bin/python -m bench.simulate
 
 setup:
 	@scripts/venv

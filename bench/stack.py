@@ -34,13 +34,18 @@ class Server:
 
 
 @contextmanager
-def running_stack(sandbox: SandboxKind, runtime: str | None) -> Iterator[Server]:
-    """The embedded stack with a worker for each core. Raises StackError."""
+def running_stack(
+    sandbox: SandboxKind, runtime: str | None, workers: int | None = None
+) -> Iterator[Server]:
+    """The embedded stack, with a worker for each core if not told how many.
+
+    Raises StackError.
+    """
     with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder:
         options = StackOptions(
             state_dir=Path(folder),
             port=free_port(),
-            workers=cores(),
+            workers=workers or cores(),
             sandbox=sandbox,
             runtime=runtime,
         )
@@ -51,8 +56,8 @@ def running_stack(sandbox: SandboxKind, runtime: str | None) -> Iterator[Server]
         ):
             client.put_problem(workloads.TRIVIAL)
             pids = stack.supervisor.pids
-            workers = tuple(pid for name, pid in pids.items() if name.startswith("worker"))
-            parts = Parts(api=pids["api"], redis=pids["redis"], workers=workers)
+            running = tuple(pid for name, pid in pids.items() if name.startswith("worker"))
+            parts = Parts(api=pids["api"], redis=pids["redis"], workers=running)
             yield Server(stack.url, parts, client)
 
 

@@ -113,6 +113,8 @@ class AgentSandbox:
         runs: list[Run] = []
         while True:
             header, blobs = self._receive(time.monotonic() + sent.patience_s)
+            if header.get("op") == "late":
+                continue
             if header.get("op") != "runs" or header.get("id") != sent.id:
                 raise SandboxLost(f"the agent spoke out of turn: {evidence.text(header.get('op'))}")
             try:

@@ -41,13 +41,14 @@ def api() -> None:
 def worker() -> None:
     """Run one worker (settings: PROCTOR_* in the environment)."""
     from proctor_sandbox.errors import SandboxUnavailable
+    from proctor_server.clock import ClockApart
     from proctor_server.settings import read_settings
     from proctor_server.worker import run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     try:
         sys.exit(run(read_settings()))
-    except SandboxUnavailable as error:
+    except (SandboxUnavailable, ClockApart) as error:
         raise click.ClickException(str(error)) from error
 
 

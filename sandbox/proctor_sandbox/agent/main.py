@@ -6,6 +6,7 @@
     agent -> host   {"op": "ready", "meter", "memory_bytes", "python"}      once, at the start
                     {"op": "runs", "id", "runs": [...], "last": bool}
                     blobs: those of the runs, named by each run's "b": o(ut), e(rr), a(nswer)
+                    {"op": "late"}      a test has more wall time: it waited for a CPU
                     {"op": "fault", "why"}              the sandbox must be replaced
 
 Works are done in order. An agent whose stdin ends, ends.

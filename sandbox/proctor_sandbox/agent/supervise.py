@@ -29,6 +29,9 @@ _WATCH_S = 0.02  # how often memory is looked at where no cgroup limits it
 _FIRST_LOOK_S = 0.003  # a test that takes longer has its pipes drained from here on
 _GRACE_S = 0.1  # for a candidate to end by itself once its examiner has
 _DEATH_S = 20.0  # killed processes that are not dead by then never will be
+_LATE_S = 0.01  # a wait for the CPU that is not worth a second look
+_NAP_S = 1.0  # nothing is waited for longer in one go, so that a pause from outside is noticed
+_PAUSED_S = 0.5  # who wakes up so much later than asked for was not let run
 _CORES = os.cpu_count() or 1
 
 
@@ -162,6 +165,7 @@ class _Test:
         self._draining = False
         self._running: dict[int, Launch] = {}
         self._cpu_base_s = self._meter.cpu_s()
+        self._paused_s = 0.0
         self.started = time.monotonic()
         self._deadline = self.started + limits.wall_s
         # Most programs end before their output fills a pipe: only the zygote is waited for at
@@ -177,9 +181,12 @@ class _Test:
     def run(self) -> None:
         outbox = self._supervisor.outbox
         while self._running:
-            wake = min(self._deadline, self._look, outbox.due)
-            timeout_ms = max(0.0, (wake - time.monotonic()) * 1000 + 0.5)
-            for fd, _event in self._poll.poll(timeout_ms):
+            now = time.monotonic()
+            wake = min(self._deadline, self._look, outbox.due, now + _NAP_S)
+            timeout_ms = max(0.0, (wake - now) * 1000 + 0.5)
+            events = self._poll.poll(timeout_ms)
+            self._note_pause(now, timeout_ms / 1000)
+            for fd, _event in events:
                 if fd in self._sinks:
                     self._on_output(self._sinks[fd])
                 else:
@@ -218,10 +225,31 @@ class _Test:
             self._examined = True
             self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
 
+    def _note_pause(self, slept_at: float, sleep_s: float) -> None:
+        """The time for which the whole sandbox was not let run is nobody's wall time."""
+        slept_s = time.monotonic() - slept_at
+        if slept_s - sleep_s > _PAUSED_S:
+            self._paused_s += slept_s
+            self._deadline += slept_s
+
     def _on_deadline(self) -> None:
         if self._killed:
             raise Stuck("killed processes are still alive")
-        self._stop(None if self._examined else "wall")
+        if self._examined:
+            self._stop(None)
+            return
+        now = time.monotonic()
+        waited_s = self._supervisor.crew.waited_s()
+        deadline = self.started + self._limits.wall_s + self._paused_s + (waited_s or 0.0)
+        if waited_s is None and now < deadline + _DEATH_S:
+            # Nobody is there: its zygote was not let run to start it, or to tell of its end.
+            self._deadline = now + _GRACE_S
+        elif deadline - now < _LATE_S:
+            self._stop("wall")
+        else:
+            # The wall limit is for who waits for nothing, and this one waits for a CPU.
+            self._deadline = deadline
+            self._supervisor.outbox.put({"op": "late"})
 
     def _on_look(self, now: float) -> None:
         if not self._draining:

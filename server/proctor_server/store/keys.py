@@ -30,7 +30,13 @@
 | workers | zset | worker names by the time of their last announcement | pruned |
 | cleaning | string | the name of the worker that cleans up | CLEANING_TTL_S |
 
-RQ's own keys (rq:*) are beside these. Nothing that stands for unfinished work has a lifetime.
+RQ's own keys (rq:*) are beside these: a job's go with its chunk (a failed one's after a day), and
+
+| rq:queues | set | the name of our queue | for ever |
+| rq:workers | set | names of workers | pruned |
+| rq:workers:<queue> | set | the same | pruned |
+
+Nothing that stands for unfinished work has a lifetime.
 """
 
 PREFIX = "proctor:"

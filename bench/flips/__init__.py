@@ -1,0 +1,1 @@
+"""`make flips`: whether verdicts depend on how busy the machine is."""
