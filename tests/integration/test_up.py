@@ -18,7 +18,9 @@ import pytest
 import redis
 
 from proctor import Batch, Client
+from proctor.errors import Refused
 from proctor.types import Item, Problem, StdinTest
+from proctor_server.callers import new_key
 from proctor_server.up import free_port
 from tests.conftest import _redis_server
 
@@ -54,13 +56,17 @@ def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
 
 
 @contextmanager
-def running(state_dir: Path, *, redis_url: str = "", wait: bool = True) -> Iterator[Up]:
+def running(
+    state_dir: Path, *, redis_url: str = "", keys_file: str = "", wait: bool = True
+) -> Iterator[Up]:
     port = free_port()
     argv = [sys.executable, "-m", "proctor", "up", "--port", str(port), "--workers", "2"]
     argv += ["--sandbox", "bubblewrap", "--state-dir", str(state_dir)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PROCTOR_")}
     if redis_url:
         environment["PROCTOR_REDIS_URL"] = redis_url
+    if keys_file:
+        environment["PROCTOR_KEYS_FILE"] = keys_file
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as process:
         up = Up(process, f"http://127.0.0.1:{port}")
         assert process.stderr is not None
@@ -168,6 +174,18 @@ def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path) as up, Client(up.url) as client:
         assert client.problem(ECHO.id).tests == 1
         assert all_as_written(client.batch(batch_id), 40)
+
+
+def test_a_stack_with_keys_lets_in_who_has_one(tmp_path: Path) -> None:
+    key, digest = new_key()
+    keys_file = tmp_path / "keys.toml"
+    keys_file.write_text(f'[keys.root]\nsha256 = "{digest}"\nscopes = ["admin"]\n')
+    with running(tmp_path / "state", keys_file=str(keys_file)) as up:
+        with Client(up.url) as stranger, pytest.raises(Refused, match="wants a key"):
+            stranger.put_problem(ECHO)
+        with Client(up.url, api_key=key) as client:
+            client.put_problem(ECHO)
+            assert client.score(ECHO.id, ["print(input())"], form="source") == [1.0]
 
 
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:
