@@ -197,7 +197,7 @@ def test_an_abandoned_job_is_cleaned_up_without_its_callback(
     wait_until(lambda: refused(api) == 1, "it is refused")
     assert len(results(api, post(api, "ac"))) == 2
     assert not mark.exists()
-    assert not left(redis_client)
+    wait_until(lambda: not left(redis_client), "no job is left")
 
 
 def test_a_tampered_job_is_refused_and_its_chunk_is_done_nevertheless(
