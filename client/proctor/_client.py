@@ -98,7 +98,7 @@ class Client:
             timeout_s: seconds until `WaitTimeout` is raised and the batch cancelled; where the
                 server hangs, it takes up to `read_timeout_s` longer to notice.
             on_result: called with each result as it comes, in completion order.
-            **options: reward, stop, extraction, fresh; see `Options`.
+            **options: reward, stop, extraction, fresh, deadline_s; see `Options`.
         """
         if not completions:
             return []
@@ -123,7 +123,7 @@ class Client:
             items: `Item` objects, or mappings with their fields.
             idempotency_key: posting the same items under the same key again gives the same
                 batch; made up by default, which covers this call's own retries.
-            **options: reward, stop, extraction, fresh; see `Options`.
+            **options: reward, stop, extraction, fresh, deadline_s; see `Options`.
         """
         request = requests.batch_request(items, options)
         accepted = self._http.run(flows.submit(request, idempotency_key, self._retry))

@@ -77,12 +77,14 @@ class Options(TypedDict, total=False):
     stop: after a program's "first_failure", or "never" (needed for a pass rate).
     extraction: how a program is taken out of a `completion`.
     fresh: run every program even if an equal one's result is known.
+    deadline_s: seconds after which the server cancels what has no result yet.
     """
 
     reward: Policy
     stop: Stop
     extraction: Extraction
     fresh: bool
+    deadline_s: float | None
 
 
 def batch_request(items: Iterable[ItemLike], options: Options) -> BatchRequest:

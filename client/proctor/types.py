@@ -198,6 +198,18 @@ class Item(_Wire):
         return self
 
 
+# A week: longer than any training step, short enough that nothing is kept for ever.
+Deadline = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=7 * 24 * 3600,
+        allow_inf_nan=False,
+        description="Seconds from acceptance, after which what has no result is cancelled.",
+    ),
+]
+
+
 class BatchRequest(_Wire):
     """Many submissions posted together: a rollout step's prompts x samples."""
 
@@ -206,6 +218,7 @@ class BatchRequest(_Wire):
     stop: Literal["never", "first_failure"] = "never"
     extraction: Extraction = Extraction()
     fresh: bool = Field(False, description="Run every program even if an equal one is known.")
+    deadline_s: Deadline = None
 
 
 class SubmissionRequest(Item):
@@ -214,6 +227,7 @@ class SubmissionRequest(Item):
     stop: Literal["never", "first_failure"] = "never"
     extraction: Extraction = Extraction()
     fresh: bool = False
+    deadline_s: Deadline = None
 
 
 class RewardsRequest(_Wire):
@@ -225,6 +239,7 @@ class RewardsRequest(_Wire):
     reward: RewardPolicy = RewardPolicy()
     stop: Literal["never", "first_failure"] = "never"
     extraction: Extraction = Extraction()
+    deadline_s: Deadline = None
 
     @model_validator(mode="after")
     def _same_length(self) -> "RewardsRequest":

@@ -7,6 +7,7 @@ import click
 
 from proctor_server.demo import demo
 from proctor_server.doctor import doctor
+from proctor_server.key_commands import keys
 from proctor_server.up import up
 
 
@@ -16,11 +17,16 @@ def api() -> None:
     import uvicorn
 
     from proctor_server.api.app import create_app
-    from proctor_server.settings import Settings
+    from proctor_server.callers import BadKeys
+    from proctor_server.settings import read_settings
 
-    settings = Settings()
+    settings = read_settings()
+    try:
+        app = create_app(settings)
+    except BadKeys as error:
+        raise click.ClickException(str(error)) from error
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         # One line a request is 0.1 ms that nobody reads; /metrics counts them.
@@ -35,14 +41,14 @@ def api() -> None:
 def worker() -> None:
     """Run one worker (settings: PROCTOR_* in the environment)."""
     from proctor_sandbox.errors import SandboxUnavailable
-    from proctor_server.settings import Settings
+    from proctor_server.settings import read_settings
     from proctor_server.worker import run
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     try:
-        sys.exit(run(Settings()))
+        sys.exit(run(read_settings()))
     except SandboxUnavailable as error:
         raise click.ClickException(str(error)) from error
 
 
-commands: list[click.Command] = [api, worker, up, demo, doctor]
+commands: list[click.Command] = [api, worker, up, demo, doctor, keys]

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proctor_server.findings import Finding, State
-from proctor_server.settings import Settings
+from proctor_server.settings import read_settings
 
 _MARKS = {
     State.OK: Text("ok", "green"),
@@ -27,7 +27,7 @@ def doctor() -> None:
 
     console = Console(highlight=False)
     url = os.environ.get("PROCTOR_REDIS_URL")
-    found = list(findings(url, Settings().redis_password()))
+    found = list(findings(url, read_settings().redis_password()))
     trials = [trial(kind, os.environ.get("PROCTOR_RUNTIME")) for kind in ("docker", "bubblewrap")]
     works = [one.kind for one in trials if one.works]
     # One kind is enough; the other's failure is then no more than a note.

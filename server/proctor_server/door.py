@@ -147,6 +147,7 @@ class Door:
             units=units,
             sizes=sizes,
             problems=inline.packed,
+            deadline_s=request.deadline_s,
         )
 
     def head(self, problem: Problem) -> Head:
@@ -253,6 +254,7 @@ def one_item(request: SubmissionRequest) -> BatchRequest:
         stop=request.stop,
         extraction=request.extraction,
         fresh=request.fresh,
+        deadline_s=request.deadline_s,
     )
 
 
@@ -263,7 +265,11 @@ def one_each(request: RewardsRequest) -> BatchRequest:
         for problem_id, text in zip(request.problem_ids, request.completions, strict=True)
     ]
     return BatchRequest.model_construct(
-        items=items, reward=request.reward, stop=request.stop, extraction=request.extraction
+        items=items,
+        reward=request.reward,
+        stop=request.stop,
+        extraction=request.extraction,
+        deadline_s=request.deadline_s,
     )
 
 

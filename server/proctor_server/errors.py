@@ -2,8 +2,11 @@
 
 ServerError
 ├── BadRequest      400/413/422: the request is at fault; names every field
+├── Unauthorized    401: no key, or none that is known
+├── Forbidden       403: the key is not good for this
 ├── NotFound        404
 ├── Conflict        409
+├── TooManyQueued   429: this key's programs have to be run first
 ├── Overloaded      503: try again later
 └── StoreUnavailable 503: Redis does not answer
 """
@@ -36,6 +39,22 @@ class BadRequest(ServerError):
 
 
 @dataclass
+class Unauthorized(ServerError):
+    """Raised when a request has no key, or none that is known."""
+
+    status: int = 401
+    title: str = "Unauthorized"
+
+
+@dataclass
+class Forbidden(ServerError):
+    """Raised when a key has not the scope that a route needs."""
+
+    status: int = 403
+    title: str = "Forbidden"
+
+
+@dataclass
 class NotFound(ServerError):
     """Raised when what a path names is not there, or no longer."""
 
@@ -49,6 +68,14 @@ class Conflict(ServerError):
 
     status: int = 409
     title: str = "Conflict"
+
+
+@dataclass
+class TooManyQueued(ServerError):
+    """Raised when a caller has as many programs queued as it may."""
+
+    status: int = 429
+    title: str = "Too many queued"
 
 
 @dataclass

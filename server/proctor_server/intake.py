@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proctor.types import FieldProblem
-from proctor_server.errors import Conflict, Overloaded
-from proctor_server.queue import ChunkQueue, Size, into_chunks
-from proctor_server.store.batches import Accepted, Batches, Draft, Full, Known, Stale
+from proctor_server.errors import BadRequest, Conflict, Overloaded, ServerError, TooManyQueued
+from proctor_server.queue import Chunk, ChunkQueue, Size, Turn, into_chunks
+from proctor_server.store.batches import Accepted, Batches, Busy, Draft, Full, Known, Stale
 from proctor_server.units import Unit
 
 # Other batches' units end or begin between two tries; so many in a row don't all hit that.
@@ -74,14 +74,12 @@ class Intake:
                 return
             units, sizes = _distinct([one.draft for one in group])
             states = states or "n" * len(units)
-            fresh = [
-                (unit, sizes[unit.key])
-                for unit, state in zip(units, states, strict=True)
-                if state == "n"
-            ]
-            chunks = into_chunks(fresh, self._workers(), self.pending)
-            commands = self._queue.commands(chunks)
             drafts = [one.draft for one in group]
+            fresh = {
+                unit.key: unit for unit, state in zip(units, states, strict=True) if state == "n"
+            }
+            chunks = self._chunks(drafts, fresh, sizes)
+            commands = self._queue.commands([chunk for chunk, _ in chunks], push=False)
             reply = await self._batches.accept(drafts, units, states, chunks, commands)
             match reply:
                 case Accepted():
@@ -92,6 +90,10 @@ class Intake:
                 case Known():
                     _settle_known(group.pop(reply.draft), reply.batch_id, reply.digest)
                     states = None
+                case Busy():
+                    one = group.pop(reply.draft)
+                    one.batch_id.set_exception(_too_many(one.draft, reply.queued))
+                    states = None
                 case Stale():
                     states = reply.states
                 case Full():
@@ -99,6 +101,43 @@ class Intake:
                         f"{reply.pending} programs are queued already; post again later"
                     )
         raise Overloaded("equal programs are being answered faster than they can be queued")
+
+    def _chunks(
+        self, drafts: Sequence[Draft], fresh: dict[str, Unit], sizes: dict[str, Size]
+    ) -> list[tuple[Chunk, Turn]]:
+        """Chunks of one caller each. A unit that several wait for is the first one's."""
+        fresh = dict(fresh)
+        cut = []
+        for caller in dict.fromkeys(draft.caller for draft in drafts):
+            own = [
+                unit
+                for draft in drafts
+                if draft.caller == caller
+                for key in dict.fromkeys(unit.key for unit in draft.units)
+                if (unit := fresh.pop(key, None)) is not None
+            ]
+            for chunk in into_chunks(
+                [(unit, sizes[unit.key]) for unit in own], self._workers(), self.pending
+            ):
+                tests = sum(sizes[unit.key].tests for unit in chunk.units)
+                cut.append((chunk, Turn(caller.name, tests / caller.share)))
+        return cut
+
+
+def _too_many(draft: Draft, queued: int) -> ServerError:
+    most = draft.caller.max_queued or 0
+    if len(draft.units) > most:
+        return BadRequest(
+            f"this key may have {most} programs queued, and this is a batch of {len(draft.units)}",
+            [
+                FieldProblem(
+                    field="items",
+                    reason=f"has more entries than the {most} that this key may have queued",
+                    remedy="post smaller batches, one after the other",
+                )
+            ],
+        )
+    return TooManyQueued(f"{queued} programs of this key are queued, and it may have {most}")
 
 
 def _without_repeats(group: list[_Waiting]) -> list[_Waiting]:

@@ -51,6 +51,7 @@ class Janitor:
             self._dead_next_door()
             self._abandoned()
             self._lost()
+            self._chunks.release(self._queue.key)
             clean_worker_registry(self._queue)
             if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
                 self._swept_at = time.monotonic()

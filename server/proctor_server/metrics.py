@@ -32,6 +32,8 @@ class StoreState:
     jobs_refused: int = 0
     verdicts: Mapping[str, int] = field(default_factory=dict)
     workers: list[Announcement] = field(default_factory=list)
+    queued: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 async def read_store(client: "redis.asyncio.Redis", queue: str) -> StoreState:
@@ -44,10 +46,16 @@ async def read_store(client: "redis.asyncio.Redis", queue: str) -> StoreState:
             waiting = await client.llen(f"rq:queue:{queue}")
             refused = int(await client.get(keys.REFUSED) or 0)
             stats: Any = await client.hgetall(keys.STATS)
+            queued: Any = await client.hgetall(keys.QUEUED)
+            turns: Any = await client.zrange(keys.TURNS, 0, -1)
+            held = {
+                caller.decode(): await client.llen(keys.HELD + caller.decode()) for caller in turns
+            }
     except StoreUnavailable:
         return StoreState(up=False)
     verdicts = {verdict.decode(): int(count) for verdict, count in stats.items()}
-    return StoreState(True, pending, waiting, refused, verdicts, workers)
+    by_caller = {caller.decode(): int(count) for caller, count in queued.items()}
+    return StoreState(True, pending, waiting, refused, verdicts, workers, by_caller, held)
 
 
 class Metrics:
@@ -94,6 +102,14 @@ class _Snapshot(Collector):
             "proctor_pending_units", "Programs queued or running", state.pending
         )
         yield GaugeMetricFamily("proctor_waiting_chunks", "Jobs in the queue", state.chunks_waiting)
+        for name, words, counts in (
+            ("proctor_queued_items", "Programs without a result, by key", state.queued),
+            ("proctor_held_chunks", "Jobs that wait for their key's turn", state.held),
+        ):
+            by_caller = GaugeMetricFamily(name, words, labels=["key"])
+            for caller, count in counts.items():
+                by_caller.add_metric([caller], count)
+            yield by_caller
         yield CounterMetricFamily(
             "proctor_jobs_refused", "Jobs in the queue that were none of ours", state.jobs_refused
         )

@@ -53,6 +53,14 @@ class Chunk:
     timeout_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose a chunk is, and what it counts for among that caller's: its tests, for its share."""
+
+    caller: str
+    cost: float
+
+
 class ChunkQueue(Queue):
     """RQ's queue of chunk jobs."""
 
@@ -64,10 +72,13 @@ class ChunkQueue(Queue):
         # Told instead of asked for: making commands needs no Redis, and INFO is nobody's right.
         self.redis_server_version = _OLDEST_REDIS
 
-    def commands(self, chunks: Iterable[Chunk], *, at_front: bool = False) -> list[tuple[Any, ...]]:
+    def commands(
+        self, chunks: Iterable[Chunk], *, push: bool = True, at_front: bool = False
+    ) -> list[tuple[Any, ...]]:
         """The Redis commands by which RQ puts the chunks' jobs into the queue, not yet sent.
 
         They become part of the script that accepts a batch, so that what is accepted is queued;
+        there the jobs wait for their turn: without `push` they are made, but not in the queue.
         `at_front` is for what has waited its turn already.
         """
         recorder = self.connection.pipeline()
@@ -87,7 +98,8 @@ class ChunkQueue(Queue):
         ]
         if wanted:
             self.enqueue_many(wanted, pipeline=recorder)
-        return [args for args, _ in recorder.command_stack]
+        made = [args for args, _ in recorder.command_stack]
+        return made if push else [args for args in made if args[:2] != ("RPUSH", self.key)]
 
 
 def into_chunks(units: Sequence[tuple[Unit, Size]], workers: int, backlog: int) -> list[Chunk]:

@@ -38,7 +38,7 @@ from proctor_server.janitor import Janitor
 from proctor_server.queue import ChunkQueue
 from proctor_server.runner import ChunkRunner, Interrupted
 from proctor_server.store.chunks import read_taken
-from proctor_server.store.scripts import TAKE
+from proctor_server.store.scripts import RELEASE, TAKE
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
@@ -159,6 +159,7 @@ class ChunkWorker(SimpleWorker):
         with self.connection.pipeline() as pipe:
             pipe.hgetall(job.key)
             pipe.eval(TAKE.text, 0, job_id)
+            pipe.eval(RELEASE.text, 0, self._queue.key)
             execution = Execution.create(job, LIFE_S, pipeline=pipe, worker_name=self.name)
             job.prepare_for_execution(self.name, pipeline=pipe)
             pipe.lrem(self._queue.intermediate_queue_key, 1, job_id)

@@ -3,7 +3,8 @@
 import os
 from typing import Literal
 
-from pydantic import Field, FilePath
+import click
+from pydantic import Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from proctor_sandbox.pool import DEFAULT_MAX_PROGRAMS, DEFAULT_SPARES
@@ -15,7 +16,9 @@ MIB = 1024 * 1024
 class Settings(BaseSettings):
     """What an operator may set, each as PROCTOR_<NAME> in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="PROCTOR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PROCTOR_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     # The port that compose publishes Redis on inside its own network, never on the host.
     redis_url: str = "redis://127.0.0.1:6379/0"
@@ -23,6 +26,8 @@ class Settings(BaseSettings):
     redis_password_file: FilePath | None = None
     # The API runs programs for whoever reaches it: the world must be let in on purpose.
     host: str = "127.0.0.1"
+    # Without it whoever reaches the API may do all; `proctor keys add` writes it.
+    keys_file: FilePath | None = None
     # Free of any well-known service; the client's default as well.
     port: int = Field(8077, ge=0, le=65535)
     # One queue: a worker on several of them can lose a job (BLPOP has no intermediate queue).
@@ -74,3 +79,15 @@ class Settings(BaseSettings):
     def limit_rules(self) -> LimitRules:
         """What a problem may ask for, and what it gets that asks for nothing."""
         return LimitRules()
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment; what can't be one is a usage error."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"PROCTOR_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise click.UsageError(f"{faults} (docs/api.md lists the settings)") from None

@@ -21,7 +21,7 @@ import redis
 
 from proctor_sandbox.errors import SandboxUnavailable
 from proctor_server.backends import SandboxKind, open_backend
-from proctor_server.settings import Settings
+from proctor_server.settings import read_settings
 from proctor_server.store.connection import await_redis
 from proctor_server.supervisor import Child, NeverReady, Supervisor
 
@@ -203,12 +203,10 @@ def _api(options: StackOptions, environment: Mapping[str, str]) -> Child:
 
     def ready() -> bool:
         try:
-            if httpx.get(f"{options.url}/readyz", timeout=2).status_code != 200:
-                return False
-            info = httpx.get(f"{options.url}/v1/info", timeout=2).json()
+            answer = httpx.get(f"{options.url}/readyz", timeout=2)
         except httpx.TransportError:
             return False
-        return len(info["workers"]) >= options.workers
+        return answer.status_code == 200 and answer.json()["workers"] >= options.workers
 
     return Child("api", argv, environment, API_GRACE_S, ready, READY_WITHIN_S)
 
@@ -267,7 +265,7 @@ def up(
     PROCTOR_REDIS_URL, where it is set, names a Redis to use instead of the embedded one; every
     other PROCTOR_ setting applies to the tree's processes.
     """
-    settings = Settings()
+    settings = read_settings()
     options = StackOptions(
         state_dir=state_dir,
         host=host or settings.host,

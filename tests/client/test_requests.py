@@ -77,6 +77,7 @@ OPTIONS = st.builds(
     stop=st.sampled_from(["never", "first_failure"]),
     extraction=st.builds(Extraction, missing_fence=st.sampled_from(["empty", "whole"])),
     fresh=st.booleans(),
+    deadline_s=st.none() | st.floats(0.1, 600_000),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from proctor_server.api.app import create_app
 from proctor_server.api.services import services
+from proctor_server.callers import Callers
 from proctor_server.settings import Settings
 from tests.server.conftest import Workers, post, results, serving, wait_until
 
@@ -157,7 +158,7 @@ def test_an_api_ends_however_soon_it_is_told_to(settings: Settings) -> None:
     async def briefly() -> None:
         for step in range(40):
             async with asyncio.timeout(10):
-                async with services(settings):
+                async with services(settings, Callers(None)):
                     await asyncio.sleep(step * 0.0002)
 
     asyncio.run(briefly())

@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 
 from proctor.types import BatchStatus, Item, RewardPolicy, Verdict
 from proctor_server.outcome import Outcome
-from proctor_server.queue import Chunk, ChunkQueue, Size
+from proctor_server.queue import Chunk, ChunkQueue, Size, Turn
 from proctor_server.results import pack_items
-from proctor_server.store.batches import Accepted, Batches, Draft, Full, Known, Stale
+from proctor_server.store import keys
+from proctor_server.store.batches import Accepted, Batches, Busy, Draft, Full, Known, Stale
 from proctor_server.store.chunks import Answer, Chunks
 from proctor_server.store.connection import api_connection
 from proctor_server.units import Unit
 from tests.server.stand_in import outcome
 
 T = TypeVar("T")
-Accept = Callable[..., Accepted | Known | Stale | Full]
+Accept = Callable[..., Accepted | Known | Busy | Stale | Full]
 
 
 class Store:
@@ -33,11 +34,13 @@ class Store:
         self.redis = client
         self.chunks = Chunks(client, results_ttl_s=60, outcome_ttl_s=60)
         self.queue = ChunkQueue("proctor", client)
+        # So many that every chunk is released at once.
+        client.zadd(keys.WORKERS, {f"worker-{number}": time.time() for number in range(100)})
 
     def api(self, call: Callable[[Batches], Awaitable[T]], max_pending: int = 10_000) -> T:
         async def run() -> T:
             async with api_connection(self.url) as client:
-                return await call(Batches(client, 60, 60, max_pending))
+                return await call(Batches(client, 60, 60, max_pending, self.queue.key))
 
         return asyncio.run(run())
 
@@ -58,7 +61,7 @@ class Store:
 
     def accept(
         self, *drafts: Draft, expect: str | None = None, max_pending: int = 10_000
-    ) -> Accepted | Known | Stale | Full:
+    ) -> Accepted | Known | Busy | Stale | Full:
         """Accept drafts, in one chunk per unit expected to be new."""
         units = list({unit.key: unit for draft in drafts for unit in draft.units}.values())
         states = expect or "n" * len(units)
@@ -67,9 +70,10 @@ class Store:
             for unit, state in zip(units, states, strict=True)
             if state == "n"
         ]
-        commands = self.queue.commands(chunks)
+        commands = self.queue.commands(chunks, push=False)
+        turns = [(chunk, Turn("", 1.0)) for chunk in chunks]
         return self.api(
-            lambda batches: batches.accept(drafts, units, states, chunks, commands), max_pending
+            lambda batches: batches.accept(drafts, units, states, turns, commands), max_pending
         )
 
     def answer(self, source: str, verdict: Verdict = Verdict.AC) -> int:
@@ -197,9 +201,8 @@ def test_news_says_which_batches_moved_and_which_ended(store: Store) -> None:
 def test_what_is_taken_up_again_is_what_is_left(store: Store) -> None:
     units = [Unit.of("python", source, "v") for source in "xyz"]
     chunk = Chunk("c", units, 100)
-    store.api(
-        lambda batches: batches.accept([store.draft("b", "x y z")], units, "nnn", [chunk], [])
-    )
+    chunks = [(chunk, Turn("", 3.0))]
+    store.api(lambda batches: batches.accept([store.draft("b", "x y z")], units, "nnn", chunks, []))
     store.answer("y")
     taken = store.chunks.take("c")
     assert taken is not None
@@ -239,9 +242,14 @@ def test_whatever_happens_every_item_ends_once(
             store.cancel(f"b{'uvwxyz'.index(letter)}")
         else:
             store.answer(letter, Verdict.IE if action == "ie" else Verdict.AC)
-    # Every job in the queue is run: what is still waited for gets its answer.
-    for job_id in store.queue.job_ids:
-        store.chunks.give_up(job_id, "the end")
+    # Every job is run, when its turn comes: what is still waited for gets its answer.
+    while job_ids := store.queue.job_ids:
+        store.redis.delete(store.queue.key)
+        for job_id in job_ids:
+            store.chunks.give_up(job_id, "the end")
+        store.chunks.release(store.queue.key)
+    assert store.redis.hgetall(keys.QUEUED) == {}
+    assert store.redis.exists(keys.TURNS) == 0
     for name, total in batches.items():
         entries = store.entries(name)
         assert sorted(index for index, _ in entries) == list(range(total))

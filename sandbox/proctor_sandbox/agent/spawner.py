@@ -8,6 +8,7 @@ that "no children" (ECHILD) proves that nothing of the test is alive.
 """
 
 import array
+import ctypes
 import gc
 import json
 import marshal
@@ -127,7 +128,7 @@ def main(settings: str) -> None:
     """Become a zygote and serve the agent on descriptor 3."""
     config = json.loads(settings)
     link = socket.socket(fileno=_SOCKET_FD)
-    del os.environ[_BIND_NOW]  # no program's business
+    _forget(_BIND_NOW)
     child.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if os.geteuid() == 0:
         os.setgroups([])
@@ -148,6 +149,17 @@ def main(settings: str) -> None:
     gc.freeze()
     link.send(marshal.dumps(None))
     serve(link)
+
+
+def _forget(name: str) -> None:
+    """Take a variable out of the environment, and out of the bytes that /proc/self/environ shows:
+    what a process began with."""
+    getenv = child.libc.getenv
+    getenv.restype = ctypes.c_void_p
+    value = os.environ[name]
+    start = getenv(name.encode()) - len(f"{name}=")
+    del os.environ[name]
+    ctypes.memset(start, 0, len(f"{name}={value}"))
 
 
 def serve(link: socket.socket) -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from proctor.types import FieldProblem, ProblemDetails
 from proctor_server.api import batches, problems, schema, service, submissions
 from proctor_server.api.services import services
+from proctor_server.callers import Callers
 from proctor_server.errors import ServerError
 from proctor_server.faults import path
 from proctor_server.metrics import Metrics
@@ -31,11 +32,12 @@ Errors are application/problem+json: each names the field, the reason and the re
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The API over a Redis, which it connects to when it starts."""
+    """The API over a Redis, which it connects to when it starts. Raises BadKeys."""
+    callers = Callers(settings.keys_file)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with services(settings) as made:
+        async with services(settings, callers) as made:
             app.state.services = made
             yield
 
@@ -92,6 +94,9 @@ class _Outermost:
 _HEADERS = {
     # Long enough that a Redis that restarts is back, short enough that nobody notices.
     503: {"Retry-After": "1"},
+    # What is queued takes a while to be run.
+    429: {"Retry-After": "5"},
+    401: {"WWW-Authenticate": "Bearer"},
     # Else the server reads all the rest of a body that is too long.
     413: {"Connection": "close"},
 }

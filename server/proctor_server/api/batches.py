@@ -11,9 +11,11 @@ from pydantic_core import from_json
 
 from proctor.types import BatchRequest, BatchStatus, Item, Result
 from proctor_server.api import schema
+from proctor_server.api.access import admit, check_owner, most_bytes
 from proctor_server.api.body import JSON, NDJSON, idempotency, lines, media_type, read_body
 from proctor_server.api.services import Services, of
 from proctor_server.api.waiting import no_batch, pages, until_ended
+from proctor_server.callers import Scope
 from proctor_server.door import salvage
 from proctor_server.faults import Faults, invalid_json, refuse
 from proctor_server.intake import conflict
@@ -39,7 +41,7 @@ _NDJSON_LINES = (
     responses={
         201: {"model": BatchStatus},
         200: {"model": BatchStatus, "description": "This key's batch, posted before."},
-        **schema.faults(400, 409, 413, 415, 422, 503),
+        **schema.faults(400, 409, 413, 415, 422, 429, 503),
     },
     openapi_extra=schema.body(BatchRequest, schema.BATCH, _NDJSON_LINES),
 )
@@ -49,14 +51,16 @@ async def post_batch(request: Request) -> Response:
     What is answered 2xx is stored and queued. With an Idempotency-Key the same body may be
     posted again and is the same batch.
     """
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.SUBMIT)
     kind = media_type(request, JSON, NDJSON)
-    body = await read_body(request, services.settings.max_body_bytes)
-    key, digest = idempotency(request, body)
+    body = await read_body(request, most_bytes(services, caller))
+    key, digest = idempotency(request, caller, body)
     known = await replayed(services, key, digest)
     if known is None:
         draft = await _draft(services, body, ndjson=kind == NDJSON)
-        batch_id = await services.intake.accept(replace(draft, idempotency=key, digest=digest))
+        batch_id = await services.intake.accept(
+            replace(draft, caller=caller, idempotency=key, digest=digest)
+        )
         known = batch_id if batch_id != draft.id else None
     else:
         batch_id = known
@@ -76,7 +80,8 @@ async def post_batch(request: Request) -> Response:
 )
 async def get_batch(batch_id: str, request: Request, wait: Wait = 0.0) -> BatchStatus:
     """A batch's progress; with `wait`, held until the batch has ended or the time is over."""
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.READ)
+    await check_owner(services, caller, batch_id)
     wait = min(wait, services.settings.max_wait_s)
     if wait > 0:
         with services.wakeups.watch(batch_id) as watch:
@@ -108,7 +113,8 @@ async def get_results(
     The last line says where to go on and whether there is more to come. A stream that breaks
     is taken up again with the number of whole lines read as its cursor.
     """
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.READ)
+    await check_owner(services, caller, batch_id)
     known = await services.batches.items(batch_id)
     if known is None:
         raise no_batch()
@@ -122,7 +128,8 @@ async def get_results(
 )
 async def cancel_batch(batch_id: str, request: Request) -> BatchStatus:
     """Cancel what of a batch has no result yet; those it has are kept."""
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.SUBMIT)
+    await check_owner(services, caller, batch_id)
     if not await services.batches.cancel(batch_id):
         raise no_batch()
     return await _status(services, batch_id)

@@ -5,6 +5,7 @@ import zlib
 
 from starlette.requests import Request
 
+from proctor_server.callers import Caller
 from proctor_server.faults import refuse
 
 JSON = "application/json"
@@ -67,14 +68,15 @@ def media_type(request: Request, *allowed: str) -> str:
     return said
 
 
-def idempotency(request: Request, body: bytes) -> tuple[str, str]:
+def idempotency(request: Request, caller: Caller, body: bytes) -> tuple[str, str]:
     """What the request's Idempotency-Key is stored under ("": it has none), and its digest."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return "", ""
     if not 0 < len(key) <= _MOST_KEY_CHARS:
         refuse("Idempotency-Key", "has a bad length", f"use 1 to {_MOST_KEY_CHARS} characters")
-    place = request.url.path.encode() + b"\0"
+    # Callers choose their keys without knowing of each other.
+    place = f"{caller.name}\0{request.url.path}\0".encode()
     return (
         hashlib.sha256(place + key.encode()).hexdigest(),
         hashlib.sha256(place + body).hexdigest(),

@@ -5,8 +5,10 @@ from pydantic import BaseModel, ValidationError
 
 from proctor.types import ImportReport, Problem, ProblemInfo
 from proctor_server.api import schema
+from proctor_server.api.access import admit, most_bytes
 from proctor_server.api.body import JSON, NDJSON, lines, media_type, read_body
 from proctor_server.api.services import of
+from proctor_server.callers import Scope
 from proctor_server.errors import NotFound
 from proctor_server.faults import Faults, invalid_json, refuse
 
@@ -32,9 +34,9 @@ async def put_problem(problem_id: str, request: Request) -> Response:
 
     Programs that are queued already are judged by the version they were posted for.
     """
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.ADMIN)
     media_type(request, JSON)
-    body = await read_body(request, services.settings.max_body_bytes)
+    body = await read_body(request, most_bytes(services, caller))
     faults = Faults()
     problem = _parsed(body, faults)
     if problem is None:
@@ -54,6 +56,7 @@ async def put_problem(problem_id: str, request: Request) -> Response:
 )
 async def get_problem(problem_id: str, request: Request) -> Response:
     """What anyone may know of a problem: never its hidden tests, never its reference."""
+    admit(request, Scope.READ)
     found = await of(request).problems.info(problem_id)
     if found is None:
         raise NotFound("there is no problem with this id")
@@ -68,9 +71,9 @@ async def get_problem(problem_id: str, request: Request) -> Response:
 )
 async def import_problems(request: Request) -> ImportReport:
     """Store all problems of an NDJSON body, one a line, or none where any has a fault."""
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.ADMIN)
     media_type(request, NDJSON, JSON)
-    body = await read_body(request, services.settings.max_body_bytes)
+    body = await read_body(request, most_bytes(services, caller))
     faults = Faults()
     problems: list[Problem] = []
     seen: dict[str, int] = {}
@@ -98,6 +101,7 @@ async def list_problems(
     limit: int = Query(1000, ge=1, le=10_000),
 ) -> ProblemPage:
     """Ids in order of their bytes, a page at a time."""
+    admit(request, Scope.READ)
     ids = await of(request).problems.ids(after, limit + 1)
     more = len(ids) > limit
     return ProblemPage(ids=ids[:limit], next=ids[limit - 1] if more else None)

@@ -69,24 +69,27 @@ def body(model: type[Any], example: object, ndjson: str | None = None) -> dict[s
 
 
 def faults(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route for these error statuses."""
+    """The `responses` of a route for these error statuses, and those of every key."""
     schema = {"$ref": _REF.format(model="ProblemDetails")}
     return {
         status: {
             "description": _MEANINGS[status],
             "content": {"application/problem+json": {"schema": schema}},
         }
-        for status in statuses
+        for status in sorted({401, 403, *statuses})
     }
 
 
 _MEANINGS = {
     400: "The body is no JSON, or no gzip.",
+    401: "The server wants a key, and this request has none that it knows.",
+    403: "The key has not the scope that this needs.",
     404: "There is no such thing, or no longer.",
     409: "The Idempotency-Key was used for another body.",
     413: "The body is too long.",
     415: "The body's type or encoding is not served.",
     422: "Something in the request is wrong; every field is named and nothing was done.",
+    429: "This key has as many programs queued as it may. Try again later.",
     503: "Redis does not answer, or too much is queued. Try again later.",
 }
 
@@ -107,5 +110,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         known = document.setdefault("components", {}).setdefault("schemas", {})
         for name, schema in definitions.get("$defs", {}).items():
             known.setdefault(name, schema)
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        # Without a file of keys none is asked for.
+        document["security"] = [{"key": []}, {}]
         app.openapi_schema = document
     return app.openapi_schema

@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 from proctor_sandbox.limits import MIB
 from proctor_server.api import schema
+from proctor_server.api.access import admit
 from proctor_server.api.services import of
+from proctor_server.callers import Scope
 from proctor_server.errors import StoreUnavailable
 from proctor_server.fleet import Announcement
 from proctor_server.metrics import read_store
@@ -83,6 +85,7 @@ async def readyz(request: Request) -> Response:
 @router.get("/v1/info", summary="What this installation is", responses=schema.faults(503))
 async def info(request: Request) -> Info:
     """Version, sandbox, languages, limits and workers."""
+    admit(request, Scope.READ)
     services = of(request)
     await services.look()
     workers = services.workers
@@ -112,6 +115,7 @@ async def info(request: Request) -> Info:
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
     """For Prometheus. What Redis knows is left out while Redis does not answer."""
+    admit(request, Scope.READ)
     services = of(request)
     state = await read_store(services.redis, services.settings.queue)
     return Response(request.app.state.metrics.page(state), media_type=_METRICS_TYPE)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from proctor_sandbox.languages import LANGUAGES
 from proctor_server.api.wakeups import Wakeups
+from proctor_server.callers import Callers
 from proctor_server.door import Door, DoorRules
 from proctor_server.errors import StoreUnavailable
 from proctor_server.fleet import Announcement, present
@@ -46,6 +47,7 @@ class Services:
     door: Door
     intake: Intake
     wakeups: Wakeups
+    callers: Callers
     workers: list[Announcement] = field(default_factory=list)
 
     async def look(self) -> None:
@@ -56,11 +58,13 @@ class Services:
             self.intake.room = _has_room(await self.redis.info("memory"))
 
     async def keep_looking(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled; end batches whose time is over."""
         away = False
         while True:
+            self.callers.refresh()
             try:
                 await self.look()
+                await self.batches.cancel_overdue()
             except StoreUnavailable as error:
                 if not away:
                     _log.warning("requests get 503 until Redis answers (%s)", error)
@@ -79,13 +83,19 @@ def of(request: Request) -> Services:
 
 
 @asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(settings: Settings, callers: Callers) -> AsyncIterator[Services]:
     """Open what an application needs, and close it."""
     client = api_connection(settings.redis_url, settings.redis_password())
+    # RQ only writes its commands down here; it never talks to Redis from the API.
+    queue = ChunkQueue(settings.queue, redis.Redis.from_url(settings.redis_url))
     rules = settings.limit_rules()
     problems = Problems(client, settings.orphan_problem_ttl_s, rules)
     batches = Batches(
-        client, settings.results_ttl_s, settings.orphan_problem_ttl_s, settings.max_pending
+        client,
+        settings.results_ttl_s,
+        settings.orphan_problem_ttl_s,
+        settings.max_pending,
+        queue.key,
     )
     door = Door(
         problems,
@@ -97,11 +107,10 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
             max_tests=settings.max_tests,
         ),
     )
-    # RQ only writes its commands down here; it never talks to Redis from the API.
-    queue = ChunkQueue(settings.queue, redis.Redis.from_url(settings.redis_url))
     made: Services
     intake = Intake(batches, queue, lambda: sum(one.slots for one in made.workers))
-    made = Services(settings, client, problems, batches, door, intake, Wakeups(client))
+    wakeups = Wakeups(client)
+    made = Services(settings, client, problems, batches, door, intake, wakeups, callers)
     tasks = [asyncio.create_task(made.wakeups.run()), asyncio.create_task(made.keep_looking())]
     try:
         yield made

@@ -17,11 +17,13 @@ from proctor.types import (
     Verdict,
 )
 from proctor_server.api import schema
+from proctor_server.api.access import admit, most_bytes
 from proctor_server.api.batches import Wait, replayed
 from proctor_server.api.body import JSON, idempotency, media_type, read_body
 from proctor_server.api.services import Services, of
 from proctor_server.api.waiting import no_batch, pages
 from proctor_server.api.wakeups import Watch
+from proctor_server.callers import Scope
 from proctor_server.door import alone, in_rewards, one_each, one_item
 from proctor_server.faults import Faults, invalid_json
 from proctor_server.results import ResultLines
@@ -37,16 +39,16 @@ M = TypeVar("M", bound=BaseModel)
     responses={
         200: {"model": Result},
         202: {"model": BatchStatus, "description": "Not done yet: a batch of one, to ask for."},
-        **schema.faults(400, 409, 413, 415, 422, 503),
+        **schema.faults(400, 409, 413, 415, 422, 429, 503),
     },
     openapi_extra=schema.body(SubmissionRequest, schema.SUBMISSION),
 )
 async def post_submission(request: Request, wait: Wait = 30.0) -> Response:
     """Run one program; the result comes back in the answer if it is there within `wait`."""
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.SUBMIT)
     media_type(request, JSON)
-    body = await read_body(request, services.settings.max_body_bytes)
-    key, digest = idempotency(request, body)
+    body = await read_body(request, most_bytes(services, caller))
+    key, digest = idempotency(request, caller, body)
     wait = min(wait, services.settings.max_wait_s)
     batch_id = await replayed(services, key, digest)
     if batch_id is not None:
@@ -57,7 +59,9 @@ async def post_submission(request: Request, wait: Wait = 30.0) -> Response:
     # Watched before it is accepted, so that the news can't be missed and the first look at the
     # store, which would find nothing, is saved.
     with services.wakeups.watch(draft.id) as watch:
-        batch_id = await services.intake.accept(replace(draft, idempotency=key, digest=digest))
+        batch_id = await services.intake.accept(
+            replace(draft, caller=caller, idempotency=key, digest=digest)
+        )
         if batch_id == draft.id:
             await watch.news(wait)
             return await _result(services, batch_id, watch, wait, (draft.items, draft.created))
@@ -68,7 +72,7 @@ async def post_submission(request: Request, wait: Wait = 30.0) -> Response:
 @router.post(
     "/v1/rewards",
     summary="Completions in, rewards out",
-    responses=schema.faults(400, 409, 413, 415, 422, 503),
+    responses=schema.faults(400, 409, 413, 415, 422, 429, 503),
     openapi_extra=schema.body(RewardsRequest, schema.REWARDS),
 )
 async def post_rewards(request: Request) -> RewardsResponse:
@@ -77,15 +81,17 @@ async def post_rewards(request: Request) -> RewardsResponse:
     A reward is null when the fault is ours. A request that broke off is safe to send again
     under the same Idempotency-Key: nothing is run twice.
     """
-    services = of(request)
+    services, caller = of(request), admit(request, Scope.SUBMIT)
     media_type(request, JSON)
-    body = await read_body(request, services.settings.max_body_bytes)
-    key, digest = idempotency(request, body)
+    body = await read_body(request, most_bytes(services, caller))
+    key, digest = idempotency(request, caller, body)
     batch_id = await replayed(services, key, digest)
     if batch_id is None:
         posted = _parsed(_UpToAFault, body)
         draft = await services.door.draft(one_each(posted), in_rewards)
-        batch_id = await services.intake.accept(replace(draft, idempotency=key, digest=digest))
+        batch_id = await services.intake.accept(
+            replace(draft, caller=caller, idempotency=key, digest=digest)
+        )
     return await _rewards(services, batch_id, request)
 
 

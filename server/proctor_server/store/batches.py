@@ -9,12 +9,16 @@ import redis.asyncio
 from pydantic_core import to_json
 
 from proctor.types import BatchStatus, Verdict
-from proctor_server.queue import Chunk, Size
+from proctor_server.callers import EVERYBODY, Caller
+from proctor_server.queue import Chunk, Size, Turn
 from proctor_server.store import keys
 from proctor_server.store.chunks import pack
 from proctor_server.store.connection import run_script_async, translated
-from proctor_server.store.scripts import ACCEPT, CANCEL, PAGE
+from proctor_server.store.scripts import ACCEPT, CANCEL, CANCEL_OVERDUE, PAGE
 from proctor_server.units import Unit
+
+# A script holds up everybody else: of large batches each takes milliseconds.
+_OVERDUE_AT_ONCE = 20
 
 State = Literal["running", "done", "cancelled"]
 
@@ -24,7 +28,8 @@ class Draft:
     """A checked batch, about to be accepted.
 
     `units[i]` is what item i needs run; `sizes` are by the units' keys;
-    `problems` has the inline problems by version, packed.
+    `problems` has the inline problems by version, packed; `deadline_s` seconds after `created`
+    what is left is cancelled.
     """
 
     id: str
@@ -33,6 +38,8 @@ class Draft:
     units: Sequence[Unit]
     sizes: dict[str, Size]
     problems: dict[str, bytes]
+    deadline_s: float | None = None
+    caller: Caller = EVERYBODY
     idempotency: str = ""
     digest: str = ""
 
@@ -61,6 +68,14 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """Nothing was done: the caller of one of the drafts has so many items queued already."""
+
+    draft: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
 class Full:
     """Nothing was done: so many units wait already."""
 
@@ -84,24 +99,28 @@ class Batches:
         results_ttl_s: int,
         orphan_ttl_s: int,
         max_pending: int,
+        queue_key: str,
     ) -> None:
+        """`queue_key` is the Redis key of RQ's queue."""
         self._redis = client
         self._results_ttl_s = results_ttl_s
         self._orphan_ttl_s = orphan_ttl_s
         self._max_pending = max_pending
+        self._queue_key = queue_key
 
     async def accept(
         self,
         drafts: Sequence[Draft],
         units: Sequence[Unit],
         expect: str,
-        chunks: Sequence[Chunk],
+        chunks: Sequence[tuple[Chunk, Turn]],
         commands: Sequence[tuple[Any, ...]],
-    ) -> Accepted | Known | Stale | Full:
+    ) -> Accepted | Known | Busy | Stale | Full:
         """Store drafts, their chunks and their jobs in one step, or nothing of them.
 
         `units` are the drafts' distinct units, `expect` is their states as the chunks were
-        made for them, one letter each.
+        made for them, one letter each. `commands` make the jobs; their turn puts them into
+        the queue.
         """
         number = {unit.key: place for place, unit in enumerate(units)}
         problems: dict[str, bytes] = {}
@@ -121,20 +140,27 @@ class Batches:
                     "id": draft.id,
                     "created": f"{draft.created:.6f}",
                     "total": str(len(draft.units)),
+                    "deadline": _moment(draft),
+                    "caller": draft.caller.name,
+                    "most": -1 if draft.caller.max_queued is None else draft.caller.max_queued,
                     "idem": draft.idempotency,
                     "digest": draft.digest,
                     "units": [number[unit.key] for unit in draft.units],
                 }
                 for draft in drafts
             ],
-            "chunks": [chunk.id for chunk in chunks],
+            "chunks": [
+                {"id": chunk.id, "caller": turn.caller, "cost": f"{turn.cost:.9f}"}
+                for chunk, turn in chunks
+            ],
             "commands": len(commands),
+            "queue": self._queue_key,
         }
         args: list[Any] = [to_json(plan)]
         for draft in drafts:
             args += [draft.items, " ".join(unit.key for unit in draft.units)]
         args += problems.values()
-        for chunk in chunks:
+        for chunk, _ in chunks:
             args += pack(chunk)
         for command in commands:
             args += [len(command), *command]
@@ -168,6 +194,12 @@ class Batches:
             created_at=float(found[b"created_at"]),
         )
 
+    async def owner(self, batch_id: str) -> str | None:
+        """The name of the caller who posted a batch, None where there is no such batch."""
+        with translated():
+            found: Any = await self._redis.hget(keys.BATCH + batch_id, "caller")
+        return None if found is None else found.decode()
+
     async def state(self, batch_id: str) -> State | None:
         """A batch's state, None where there is no such batch."""
         with translated():
@@ -197,6 +229,19 @@ class Batches:
             before = await run_script_async(self._redis, CANCEL, batch_id, self._results_ttl_s)
         return before is not None
 
+    async def cancel_overdue(self) -> None:
+        """Cancel what is left of batches whose deadline is over."""
+        with translated():
+            now = f"{time.time():.6f}"
+            args = (now, self._results_ttl_s, _OVERDUE_AT_ONCE)
+            while await run_script_async(self._redis, CANCEL_OVERDUE, *args):
+                pass
+
+
+def _moment(draft: Draft) -> str:
+    """The Unix time of a draft's deadline, "" without one."""
+    return "" if draft.deadline_s is None else f"{draft.created + draft.deadline_s:.6f}"
+
 
 def _state(raw: bytes) -> State:
     match raw:
@@ -209,12 +254,14 @@ def _state(raw: bytes) -> State:
     raise ValueError(f"a batch is in the state {raw!r}")
 
 
-def _read_reply(reply: list[Any]) -> Accepted | Known | Stale | Full:
+def _read_reply(reply: list[Any]) -> Accepted | Known | Busy | Stale | Full:
     match reply[0]:
         case b"ok":
             return Accepted(int(reply[1]))
         case b"known":
             return Known(int(reply[1]), *_id_and_digest(reply[2]))
+        case b"busy":
+            return Busy(int(reply[1]), int(reply[2]))
         case b"stale":
             return Stale(reply[1].decode())
         case b"full":

@@ -13,7 +13,7 @@ from proctor_server.outcome import Outcome
 from proctor_server.queue import Chunk
 from proctor_server.store import keys
 from proctor_server.store.connection import run_script
-from proctor_server.store.scripts import COMPLETE, TAKE
+from proctor_server.store.scripts import COMPLETE, RELEASE, TAKE
 from proctor_server.units import Unit
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class Chunks:
     def take(self, chunk_id: str) -> Taken | None:
         """What of a chunk is still to be answered."""
         return read_taken(chunk_id, run_script(self._redis, TAKE, chunk_id))
+
+    def release(self, queue_key: str) -> None:
+        """Put chunks whose turn it is into RQ's queue: each start of one does so, but one that
+        ends with its worker's life does not."""
+        run_script(self._redis, RELEASE, queue_key)
 
     def complete(self, answers: Iterable[Answer]) -> int:
         """Write outcomes, give them to all who wait; returns how many were the first."""

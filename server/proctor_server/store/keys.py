@@ -17,6 +17,12 @@
 | outcome:<unit> | string | verdict and outcome JSON; never an IE | outcome_ttl_s |
 | chunk:<id> | hash | units as JSON, their keys, timeout, made, revived | until all answered |
 | chunks | zset | chunk ids by the time they were made | until all answered |
+| held:<caller> | list | "<chunk id> <cost>" of chunks that wait for a turn | until released |
+| turns | zset | callers with held chunks, by the virtual time of the next | until released |
+| clock | float | the virtual time: where the last released chunk began | for ever |
+| finishes | hash | per caller where its last released chunk ends in virtual time | for ever |
+| queued | hash | per caller how many items have no result yet | while not 0 |
+| deadlines | zset | batch ids by the Unix time at which they are cancelled | until ended |
 | pending | int | units that are queued or running | for ever |
 | stats | hash | verdict counts since the store was made | for ever |
 | refused | int | jobs that were none of ours, since the store was made | for ever |
@@ -46,6 +52,12 @@ WAITERS = PREFIX + "waiters:"
 OUTCOME = PREFIX + "outcome:"
 CHUNK = PREFIX + "chunk:"
 CHUNKS = PREFIX + "chunks"
+HELD = PREFIX + "held:"
+TURNS = PREFIX + "turns"
+CLOCK = PREFIX + "clock"
+FINISHES = PREFIX + "finishes"
+QUEUED = PREFIX + "queued"
+DEADLINES = PREFIX + "deadlines"
 PENDING = PREFIX + "pending"
 STATS = PREFIX + "stats"
 REFUSED = PREFIX + "refused"

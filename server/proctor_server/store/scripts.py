@@ -46,6 +46,13 @@ local function expire(batch, ttl)
   local idem = redis.call('HGET', BATCH .. batch, 'idem')
   if idem and idem ~= '' then redis.call('EXPIRE', IDEMPOTENCY .. idem, ttl) end
   for _, kind in ipairs({BATCH, ITEMS, DONE, SEEN}) do redis.call('EXPIRE', kind .. batch, ttl) end
+  redis.call('ZREM', DEADLINES, batch)
+end
+local function unqueue(batch, n)
+  local caller = redis.call('HGET', BATCH .. batch, 'caller')
+  if caller and redis.call('HINCRBY', QUEUED, caller, -n) <= 0 then
+    redis.call('HDEL', QUEUED, caller)
+  end
 end
 local function settle(ttl)
   for i, batch in ipairs(order) do
@@ -54,6 +61,7 @@ local function settle(ttl)
       redis.call('HINCRBY', BATCH .. batch, 'v:' .. verdict, n)
       redis.call('HINCRBY', STATS, verdict, n)
     end
+    unqueue(batch, t.n)
     local completed = redis.call('HINCRBY', BATCH .. batch, 'completed', t.n)
     local of = redis.call('HMGET', BATCH .. batch, 'total', 'state')
     if of[2] == 'running' and completed >= tonumber(of[1]) then
@@ -66,15 +74,50 @@ local function settle(ttl)
 end
 """
 
+# Turns between callers: start-time fair queueing (Goyal, Vin and Cheng, 1996). RQ's queue holds as
+# many chunks as there are workers and AHEAD more; the others are held per caller, and the next to
+# go is of the caller who had least, for its share.
+_TURNS = """
+local AHEAD = 2
+local function hold(caller, chunk, cost)
+  redis.call('RPUSH', HELD .. caller, chunk .. ' ' .. cost)
+  if not redis.call('ZSCORE', TURNS, caller) then
+    local clock = tonumber(redis.call('GET', CLOCK) or '0')
+    local finish = tonumber(redis.call('HGET', FINISHES, caller) or '0')
+    redis.call('ZADD', TURNS, string.format('%.9f', math.max(clock, finish)), caller)
+  end
+end
+local function release(queue)
+  local room = redis.call('ZCARD', WORKERS) + AHEAD - redis.call('LLEN', queue)
+  while room > 0 do
+    local turn = redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')
+    if not turn[1] then return end
+    local caller, start = turn[1], turn[2]
+    local entry = redis.call('LPOP', HELD .. caller)
+    if entry then
+      local chunk, cost = string.match(entry, '^(%S+) (%S+)$')
+      local finish = string.format('%.9f', tonumber(start) + tonumber(cost))
+      redis.call('RPUSH', queue, chunk)
+      redis.call('SET', CLOCK, start)
+      redis.call('HSET', FINISHES, caller, finish)
+      redis.call('ZADD', TURNS, finish, caller)
+      room = room - 1
+    end
+    if redis.call('EXISTS', HELD .. caller) == 0 then redis.call('ZREM', TURNS, caller) end
+  end
+end
+"""
+
 ACCEPT = Script(
     _KEYS
     + _DELIVERY
+    + _TURNS
     + """
--- ARGV[1]: JSON {now, ttl, limit, expect, units, tests, orphan_ttl, batches, chunks, commands}
--- then, as bytes: per batch its items and keys; per problem version its tests; per chunk its
--- units, keys and timeout; then the commands that put the chunks' jobs into RQ's queue, each
--- with its length first. -> {"ok", pending} | {"known", batch number, "id digest"}
--- | {"stale", states} | {"full", pending}. Only "ok" has changed anything.
+-- ARGV[1]: JSON {now, ttl, limit, expect, units, tests, orphan_ttl, batches, chunks, commands,
+-- queue} then, as bytes: per batch its items and keys; per problem version its tests; per chunk
+-- its units, keys and timeout; then the commands that make the chunks' jobs, each with its length
+-- first. -> {"ok", pending} | {"known", batch number, "id digest"} | {"stale", states}
+-- | {"full", pending} | {"busy", batch number, queued}. Only "ok" has changed anything.
 local a = cjson.decode(ARGV[1])
 local at = 1
 local function arg() at = at + 1; return ARGV[at] end
@@ -86,6 +129,12 @@ for i, b in ipairs(a.batches) do
     local known = redis.call('GET', IDEMPOTENCY .. b.idem)
     if known then return {'known', i - 1, known} end
   end
+end
+local queued = {}
+for i, b in ipairs(a.batches) do
+  local before = queued[b.caller] or tonumber(redis.call('HGET', QUEUED, b.caller) or '0')
+  if b.most >= 0 and before + #b.units > b.most then return {'busy', i - 1, before} end
+  queued[b.caller] = before + #b.units
 end
 -- n: new, f: in flight, c: its outcome is known
 local states, outcomes, fresh = {}, {}, 0
@@ -106,7 +155,9 @@ if pending + fresh > a.limit then return {'full', pending} end
 for _, b in ipairs(a.batches) do
   redis.call('SET', ITEMS .. b.id, arg())
   redis.call('HSET', BATCH .. b.id, 'state', 'running', 'total', b.total, 'completed', 0,
-    'created_at', b.created, 'idem', b.idem, 'keys', arg())
+    'created_at', b.created, 'idem', b.idem, 'caller', b.caller, 'keys', arg())
+  redis.call('HINCRBY', QUEUED, b.caller, #b.units)
+  if b.deadline ~= '' then redis.call('ZADD', DEADLINES, b.deadline, b.id) end
   if b.idem ~= '' then redis.call('SET', IDEMPOTENCY .. b.idem, b.id .. ' ' .. b.digest) end
 end
 for _, version in ipairs(a.tests) do
@@ -130,9 +181,10 @@ for _, b in ipairs(a.batches) do
   end
 end
 for _, chunk in ipairs(a.chunks) do
-  redis.call('HSET', CHUNK .. chunk, 'units', arg(), 'keys', arg(), 'timeout', arg(),
+  redis.call('HSET', CHUNK .. chunk.id, 'units', arg(), 'keys', arg(), 'timeout', arg(),
     'made', a.now, 'revived', 0)
-  redis.call('ZADD', CHUNKS, a.now, chunk)
+  redis.call('ZADD', CHUNKS, a.now, chunk.id)
+  hold(chunk.caller, chunk.id, chunk.cost)
 end
 for _ = 1, a.commands do
   local n = tonumber(arg())
@@ -140,6 +192,7 @@ for _ = 1, a.commands do
   for i = 1, n do command[i] = arg() end
   redis.call(unpack(command))
 end
+release(a.queue)
 settle(a.ttl)
 return {'ok', redis.call('INCRBY', PENDING, fresh)}
 """
@@ -174,6 +227,15 @@ return answered
 """
 )
 
+RELEASE = Script(
+    _KEYS
+    + _TURNS
+    + """
+-- ARGV: RQ's queue.
+release(ARGV[1])
+"""
+)
+
 TAKE = Script(
     _KEYS
     + """
@@ -189,28 +251,51 @@ return {chunk[1], table.concat(wanted), chunk[3], chunk[4], chunk[5]}
 """
 )
 
+_CANCEL = """
+local function cancel(batch, ttl)
+  local of = redis.call('HMGET', BATCH .. batch, 'state', 'keys')
+  if of[1] ~= 'running' then return of[1] end
+  local index, ended, freed = 0, 0, 0
+  for key in string.gmatch(of[2], '%S+') do
+    if redis.call('SETBIT', SEEN .. batch, index, 1) == 0 then
+      ended = ended + 1
+      redis.call('RPUSH', DONE .. batch, index .. ' c 0 ')
+      redis.call('LREM', WAITERS .. key, 0, batch .. ' ' .. index)
+      if redis.call('EXISTS', WAITERS .. key) == 0 then freed = freed + 1 end
+    end
+    index = index + 1
+  end
+  unqueue(batch, ended)
+  if freed > 0 then redis.call('DECRBY', PENDING, freed) end
+  redis.call('HSET', BATCH .. batch, 'state', 'cancelled')
+  expire(batch, ttl)
+  redis.call('PUBLISH', NEWS, batch .. '!')
+  return of[1]
+end
+"""
+
 CANCEL = Script(
     _KEYS
     + _DELIVERY
+    + _CANCEL
     + """
 -- ARGV: batch id, results ttl. -> the batch's state before, or nil
-local batch = ARGV[1]
-local of = redis.call('HMGET', BATCH .. batch, 'state', 'keys')
-if of[1] ~= 'running' then return of[1] end
-local index, freed = 0, 0
-for key in string.gmatch(of[2], '%S+') do
-  if redis.call('SETBIT', SEEN .. batch, index, 1) == 0 then
-    redis.call('RPUSH', DONE .. batch, index .. ' c 0 ')
-    redis.call('LREM', WAITERS .. key, 0, batch .. ' ' .. index)
-    if redis.call('EXISTS', WAITERS .. key) == 0 then freed = freed + 1 end
-  end
-  index = index + 1
+return cancel(ARGV[1], ARGV[2])
+"""
+)
+
+CANCEL_OVERDUE = Script(
+    _KEYS
+    + _DELIVERY
+    + _CANCEL
+    + """
+-- ARGV: now, results ttl, how many at most. -> how many deadlines were over
+local overdue = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+for _, batch in ipairs(overdue) do
+  cancel(batch, ARGV[2])
+  redis.call('ZREM', DEADLINES, batch)
 end
-if freed > 0 then redis.call('DECRBY', PENDING, freed) end
-redis.call('HSET', BATCH .. batch, 'state', 'cancelled')
-expire(batch, ARGV[2])
-redis.call('PUBLISH', NEWS, batch .. '!')
-return of[1]
+return #overdue
 """
 )
 

@@ -19,6 +19,10 @@ _HEAD = dedented("""
     def look(data):
         found.extend((int(number), b'can' + b'ary-%b-%b' % (number, word))
                      for number, word in SOUGHT.findall(data))
+    def best(number):
+        texts = [text.decode() for place, text in found if place == number]
+        # Memory also holds what is left of freed copies.
+        return max(texts, key=texts.count, default='')
     def file(path, most=1 << 22):
         try:
             with open(path, 'rb') as opened: look(opened.read(most))
@@ -89,7 +93,7 @@ _WAYS = {
                         for start, end in spans:
                             try:
                                 memory.seek(int(start, 16))
-                                look(memory.read(min(int(end, 16) - int(start, 16), 1 << 22)))
+                                look(memory.read(min(int(end, 16) - int(start, 16), 1 << 25)))
                             except (OSError, ValueError, OverflowError): pass
                 except OSError: pass
         """,
@@ -128,12 +132,11 @@ _ASKED = dedented("""
     search()
     def f(x):
         search()
-        return next((text.decode() for number, text in found if number == x), '')
+        return best(x)
     """)
 _PRINTS = dedented("""
     search()
-    n = int((sys.stdin.read() or '0').split()[0])
-    print(next((text.decode() for number, text in found if number == n), ''))
+    print(best(int((sys.stdin.read() or '0').split()[0])))
     """)
 
 
