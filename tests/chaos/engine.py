@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docker
+import psutil
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
@@ -30,6 +31,7 @@ class Engine:
         """End it by a signal, and start it again."""
         self._process.send_signal(how)
         self._process.wait()
+        self._end_containerd()
         self._process = self._start()
 
     def load(self, tag: str) -> None:
@@ -53,10 +55,22 @@ class Engine:
         """End it, and its containers; what it stored, the images, is removed."""
         self._process.terminate()
         self._process.wait()
+        self._end_containerd()
         data = self._folder / "data"
         if data.is_mount():
             subprocess.run(["umount", str(data)], check=False)
         shutil.rmtree(data, ignore_errors=True)
+
+    def _end_containerd(self) -> None:
+        """It dies with dockerd, a little later: the next dockerd would take it for alive."""
+        noted = self._folder / "exec" / "containerd" / "containerd.pid"
+        if not noted.exists():
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            containerd = psutil.Process(int(noted.read_text()))
+            containerd.kill()
+            containerd.wait()
+        noted.unlink()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         folder = self._folder

@@ -78,12 +78,10 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object] = print) -> Repor
         work = Work(plan, len(faults), clients)
         scene = Scene(stack, between, chance, work.more, plan.pause_s, plan.gap_s, engine, say=say)
         report = Report(faults=len(faults))
-        try:
-            for fault in faults:
-                inject(scene, fault)
-        finally:
-            work.rest()
-            clients.finish()
+        for fault in faults:
+            inject(scene, fault)
+        work.rest()
+        clients.finish()
         report.recovered(scene.recoveries)
         for posted in clients.posted:
             report.count(posted.id or "a batch never accepted", posted.read())
