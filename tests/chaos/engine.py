@@ -58,7 +58,8 @@ class Engine:
         self._end_containerd()
         data = self._folder / "data"
         if data.is_mount():
-            subprocess.run(["umount", str(data)], check=False)
+            # What containers had mounted below it is in its way where dockerd was killed before.
+            subprocess.run(["umount", "--recursive", "--lazy", str(data)], check=False)
         shutil.rmtree(data, ignore_errors=True)
 
     def _end_containerd(self) -> None:
