@@ -1,10 +1,11 @@
 # `make demo` and `make test` start from a bare Debian or Ubuntu; all else expects .venv.
-.PHONY: help demo test test-adversarial check images bench flips simulate setup lock clean
+.PHONY: help demo test test-adversarial chaos check images bench flips simulate setup lock clean
 
 help:
 	@echo "make demo    score HumanEval here, in an environment of its own"
 	@echo "make test    set up everything, check, and run every test"
 	@echo "make test-adversarial  attack every sandbox; a table of what came of it"
+	@echo "make chaos   kill, stop and pause everything while 5,000 programs are judged; one line of it"
 	@echo "make check   format, lint, types"
 	@echo "make images  build the Docker images, and what docker-compose.yml needs"
 	@echo "make bench   measure, into bench/out/latest.json"
@@ -25,6 +26,9 @@ test: setup
 
 test-adversarial: setup
 	@scripts/test-adversarial
+
+chaos: setup
+	@.venv/bin/python -m tests.chaos --sandbox docker --engine
 
 check:
 	@scripts/venv

@@ -25,6 +25,7 @@ _MOST_NOTES = 50
 @click.option("--workers", default=3, show_default=True, type=click.IntRange(2))
 @click.option("--pause", default=15.0, show_default=True, help="Seconds that a pause lasts.")
 @click.option("--engine", is_flag=True, help="Restart dockerd as well: one of the harness's own.")
+@click.option("--tag", default="latest", show_default=True, help="The images' tag, for --engine.")
 def main(
     seed: int,
     submissions: int,
@@ -33,6 +34,7 @@ def main(
     workers: int,
     pause: float,
     engine: bool,
+    tag: str,
 ) -> None:
     """Have programs judged while everything that can die does; count what went wrong."""
     if engine and sandbox != "docker":
@@ -45,6 +47,7 @@ def main(
         workers=workers,
         pause_s=pause,
         engine=engine,
+        tag=tag,
     )
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     report = run(plan, folder, click.echo)

@@ -10,6 +10,9 @@ from proctor.types import Result
 from tests.chaos.report import Read
 from tests.chaos.workload import Task
 
+# A batch that is not done by then is lost.
+_PATIENCE_S = 600.0
+
 
 @dataclass(slots=True)
 class Posted:
@@ -36,7 +39,7 @@ class Clients:
         self._waiting: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
         self.posted: list[Posted] = []
         self._threads = [
-            threading.Thread(target=self._work, args=(random.Random(f"{seed} {n}"),))
+            threading.Thread(target=self._work, args=(random.Random(f"{seed} {n}"),), daemon=True)
             for n in range(threads)
         ]
         for thread in self._threads:
@@ -69,10 +72,10 @@ class Clients:
         # Some readers go away in the middle and come back with their cursor, as after a crash.
         leaves_after = chance.choice([None, chance.randint(0, len(posted.tasks))])
         if leaves_after is not None:
-            stream = batch.results()
+            stream = batch.results(timeout_s=_PATIENCE_S)
             for result in stream:
                 posted.results.append(result)
                 if len(posted.results) == leaves_after:
                     stream.close()
             batch = client.batch(batch.id)
-        posted.results += batch.results(cursor=len(posted.results))
+        posted.results += batch.results(cursor=len(posted.results), timeout_s=_PATIENCE_S)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docker
+import psutil
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
@@ -29,10 +31,12 @@ class Engine:
         """End it by a signal, and start it again."""
         self._process.send_signal(how)
         self._process.wait()
+        self._end_containerd()
         self._process = self._start()
 
-    def load(self, images: list[str]) -> None:
-        """Copy images from the engine that everybody uses."""
+    def load(self, tag: str) -> None:
+        """Copy our images, as they are tagged in the engine that everybody uses."""
+        images = [f"{image}:{tag}" for image in _IMAGES]
         argv = ["docker", "save", *images]
         environment = os.environ | {"DOCKER_HOST": self.address}
         with subprocess.Popen(argv, stdout=subprocess.PIPE) as saving:
@@ -43,16 +47,47 @@ class Engine:
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
+        for image in images:
+            name = image.partition(":")[0]
+            subprocess.run(["docker", "tag", image, name], env=environment, check=True)
 
     def close(self) -> None:
-        """End it, and its containers."""
+        """End it, and its containers; what it stored, the images, is removed."""
         self._process.terminate()
         self._process.wait()
+        self._end_containerd()
+        data = self._folder / "data"
+        if data.is_mount():
+            # What containers had mounted below it is in its way where dockerd was killed before.
+            subprocess.run(["umount", "--recursive", "--lazy", str(data)], check=False)
+        shutil.rmtree(data, ignore_errors=True)
+
+    def _end_containerd(self) -> None:
+        """It dies with dockerd, a little later: the next dockerd would take it for alive."""
+        noted = self._folder / "exec" / "containerd" / "containerd.pid"
+        if not noted.exists():
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            containerd = psutil.Process(int(noted.read_text()))
+            containerd.kill()
+            containerd.wait()
+        noted.unlink()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         folder = self._folder
         (folder / "pid").unlink(missing_ok=True)  # of one that was killed
-        argv = ["dockerd", "--host", self.address, "--pidfile", str(folder / "pid")]
+        # It must not outlive us: nobody else would end it.
+        argv = [
+            "setpriv",
+            "--pdeathsig",
+            "TERM",
+            "--",
+            "dockerd",
+            "--host",
+            self.address,
+            "--pidfile",
+            str(folder / "pid"),
+        ]
         argv += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
         # Sandboxes have no network, and the machine's is not ours to change.
         argv += ["--bridge", "none", "--iptables=false", "--ip-masq=false"]
@@ -74,13 +109,13 @@ class Engine:
 
 
 @contextlib.contextmanager
-def own_engine(folder: Path) -> Iterator[Engine]:
+def own_engine(folder: Path, tag: str) -> Iterator[Engine]:
     """An engine with our images, which every docker client of this process talks to."""
     folder.mkdir(parents=True)
     engine = Engine(folder)
     before = os.environ.get("DOCKER_HOST")
     try:
-        engine.load(_IMAGES)
+        engine.load(tag)
         os.environ["DOCKER_HOST"] = engine.address
         yield engine
     finally:

@@ -20,7 +20,6 @@ from tests.chaos.proxy import Proxy
 from tests.chaos.recovery import busy, held, recovery_s
 from tests.chaos.stack import ChaosStack, until
 
-_LONGEST_GAP_S = 2.0
 _LOOK_S = 0.01
 _NO_WORK_S = 2.0
 # Connections are opened and cut again so often in one fault.
@@ -32,7 +31,8 @@ _CUT_GAP_S = 0.3
 class Scene:
     """Where faults happen, and what came of them.
 
-    `pause_s` is how long a process is stopped. `recoveries` has, for each killed worker, how
+    `pause_s` is how long a process is stopped, `gap_s` how much peace there is at most between
+    two faults. `recoveries` has, for each killed worker, how
     long its work took to be in other hands (seconds); see recovery.py.
     """
 
@@ -41,6 +41,7 @@ class Scene:
     chance: random.Random
     more_work: Callable[[], None]
     pause_s: float
+    gap_s: float
     engine: Engine | None = None
     recoveries: list[float] = field(default_factory=list)
     say: Callable[[str], object] = print
@@ -162,7 +163,7 @@ def schedule(chance: random.Random, kinds: Sequence[Fault], rounds: int) -> list
 
 def inject(scene: Scene, fault: Fault) -> None:
     """Let one fault happen, and wait until the stack is ready again."""
-    time.sleep(scene.chance.uniform(0, _LONGEST_GAP_S))
+    time.sleep(scene.chance.uniform(0, scene.gap_s))
     scene.more_work()
     scene.busy_worker()
     began = time.monotonic()

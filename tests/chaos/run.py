@@ -20,6 +20,7 @@ from tests.chaos.workload import batches, problems
 class Plan:
     """What a run is made of. The same plan injects the same faults in the same order.
 
+    `engine`: with faults of dockerd, one of the harness's own, which gets the images with `tag`.
     `submissions` are posted at least; the last batch, and faults that find no work, add some.
     """
 
@@ -30,7 +31,9 @@ class Plan:
     workers: int = 3
     clients: int = 4
     pause_s: float = 15.0
+    gap_s: float = 2.0
     engine: bool = False
+    tag: str = "latest"
 
 
 class Work:
@@ -61,7 +64,9 @@ class Work:
 def run(plan: Plan, folder: Path, say: Callable[[str], object] = print) -> Report:
     """Run the plan with all its files in `folder`."""
     with contextlib.ExitStack() as opened:
-        engine = opened.enter_context(own_engine(folder / "engine")) if plan.engine else None
+        engine = (
+            opened.enter_context(own_engine(folder / "engine", plan.tag)) if plan.engine else None
+        )
         stack = opened.enter_context(chaos_stack(folder, plan.sandbox, plan.workers))
         between = opened.enter_context(contextlib.closing(Proxy(stack.port)))
         direct = opened.enter_context(Client(f"http://127.0.0.1:{stack.port}"))
@@ -71,14 +76,12 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object] = print) -> Repor
         faults = schedule(chance, kinds, plan.rounds)
         clients = Clients(between.url, plan.seed, plan.clients)
         work = Work(plan, len(faults), clients)
-        scene = Scene(stack, between, chance, work.more, plan.pause_s, engine, say=say)
+        scene = Scene(stack, between, chance, work.more, plan.pause_s, plan.gap_s, engine, say=say)
         report = Report(faults=len(faults))
-        try:
-            for fault in faults:
-                inject(scene, fault)
-        finally:
-            work.rest()
-            clients.finish()
+        for fault in faults:
+            inject(scene, fault)
+        work.rest()
+        clients.finish()
         report.recovered(scene.recoveries)
         for posted in clients.posted:
             report.count(posted.id or "a batch never accepted", posted.read())

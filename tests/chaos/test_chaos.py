@@ -11,7 +11,15 @@ from tests.chaos.run import Plan, run
 @pytest.mark.usefixtures("bubblewrap")
 def test_nothing_is_lost_doubled_or_different_whatever_dies(tmp_path: Path) -> None:
     # Short pauses; tests/server/test_twins.py has those that outlast a worker's heart.
-    plan = Plan(seed=7, submissions=300, sandbox="bubblewrap", rounds=1, workers=2, pause_s=2.0)
+    plan = Plan(
+        seed=7,
+        submissions=300,
+        sandbox="bubblewrap",
+        rounds=1,
+        workers=2,
+        pause_s=1.0,
+        gap_s=0.5,
+    )
     report = run(plan, tmp_path)
     assert report.notes == []
     assert report.good, report.line()

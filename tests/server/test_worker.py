@@ -68,6 +68,24 @@ def test_what_a_dead_worker_answered_is_not_run_again(
     assert len(workers.ran()) <= 41 + (20 - answered)
 
 
+def test_what_a_dead_worker_held_goes_before_what_waits(
+    api: httpx.Client, two: str, workers: Workers, tmp_path: Path
+) -> None:
+    # Cut into several chunks, of which the first worker dies over the first.
+    sources = [f"ac {i}" for i in range(60)]
+    sources[0] = f"die once {tmp_path / 'died'}"
+    batch = post(api, *sources)
+    workers.start().wait(20)
+    (before,) = workers.ran()
+    workers.start()
+    assert len(results(api, batch, wait=30)) == 61
+    again = workers.ran()[1:]
+    # The others of its chunk, and nothing else, were run before it was run again.
+    first = again.index(before)
+    assert 0 < first < 30
+    assert set(again[:first]) == set(sources[1 : first + 1])
+
+
 def test_a_program_that_no_worker_survives_ends_as_ie_and_takes_no_other_with_it(
     api: httpx.Client, two: str, workers: Workers
 ) -> None:
