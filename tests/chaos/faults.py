@@ -32,8 +32,8 @@ class Scene:
     """Where faults happen, and what came of them.
 
     `pause_s` is how long a process is stopped, `gap_s` how much peace there is at most between
-    two faults. `recoveries` has, for each killed worker, how
-    long its work took to be in other hands (seconds); see recovery.py.
+    two faults. `recoveries` has, for each killed worker, how long its work took to be in other
+    hands (seconds); see recovery.py.
     """
 
     stack: ChaosStack
@@ -56,16 +56,17 @@ class Scene:
             time.sleep(_LOOK_S)
         return self.chance.choice(found)
 
-    def busy_sandbox(self) -> str:
-        """A sandbox of a worker that runs programs now."""
+    def busy_sandboxes(self) -> list[str]:
+        """Those of a worker that runs programs now, the idle ones too: which is which can't
+        be seen from outside."""
         found: list[str] = []
 
         def there() -> bool:
             found[:] = self.stack.sandboxes.of(self.busy_worker())
             return bool(found)
 
-        until(there, "a worker to have a sandbox")
-        return self.chance.choice(found)
+        until(there, "a worker to have sandboxes")
+        return found
 
 
 Fault = Callable[[Scene], None]
@@ -96,9 +97,10 @@ def shut_redis_down(scene: Scene) -> None:
     _end(scene, "redis", signal.SIGTERM)
 
 
-def remove_sandbox(scene: Scene) -> None:
-    """Take a sandbox away by hand, as `docker rm -f` does."""
-    scene.stack.sandboxes.remove(scene.busy_sandbox())
+def remove_sandboxes(scene: Scene) -> None:
+    """Take a worker's sandboxes away by hand, as `docker rm -f` does."""
+    for sandbox in scene.busy_sandboxes():
+        scene.stack.sandboxes.remove(sandbox)
 
 
 def pause_worker(scene: Scene) -> None:
@@ -116,9 +118,10 @@ def pause_redis(scene: Scene) -> None:
     _pause(scene, [psutil.Process(scene.stack.pid("redis"))])
 
 
-def pause_sandbox(scene: Scene) -> None:
-    """Stop everything in a sandbox, the program included."""
-    _pause(scene, scene.stack.sandboxes.processes(scene.busy_sandbox()))
+def pause_sandboxes(scene: Scene) -> None:
+    """Stop everything in a worker's sandboxes, the program that runs included."""
+    within = scene.stack.sandboxes.processes
+    _pause(scene, [process for one in scene.busy_sandboxes() for process in within(one)])
 
 
 def cut_connections(scene: Scene) -> None:
@@ -146,11 +149,11 @@ FAULTS: Sequence[Fault] = (
     kill_api,
     kill_redis,
     shut_redis_down,
-    remove_sandbox,
+    remove_sandboxes,
     pause_worker,
     pause_api,
     pause_redis,
-    pause_sandbox,
+    pause_sandboxes,
     cut_connections,
 )
 ENGINE_FAULTS: Sequence[Fault] = (kill_engine, stop_engine)
