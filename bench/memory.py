@@ -27,8 +27,6 @@ from proctor_server.up import StackOptions, background_stack, free_port, redis_s
 
 _OUT = Path(__file__).parent / "out"
 _PATIENCE_S = 300.0
-# Short enough to be waited for, long enough that nothing goes while it is counted.
-_TTL_S = 20
 _SOURCE_BYTES = 1024
 
 
@@ -38,13 +36,16 @@ def problem(tests: int) -> Problem:
     return Problem(id=f"memory/{tests}", tests=every)
 
 
-def measured(programs: int, tests: int, sandbox: SandboxKind) -> dict[str, Any]:
-    """Bytes a submission, at each stage of its life, and by kind of key. Raises StackError."""
+def measured(programs: int, tests: int, ttl_s: int, sandbox: SandboxKind) -> dict[str, Any]:
+    """Bytes a submission, at each stage of its life, and by kind of key.
+
+    Results are kept for `ttl_s`, which all programs must be answered within. Raises StackError.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proctor-memory-")))
         url = stack.enter_context(_redis(folder))
         server = stack.enter_context(redis.Redis.from_url(url))
-        client = stack.enter_context(Client(stack.enter_context(_api(url))))
+        client = stack.enter_context(Client(stack.enter_context(_api(url, ttl_s))))
         client.put_problem(problem(tests))
         before = _used(server)
         source = f"{workloads.TRIVIAL_SOURCE}#{' ' * _SOURCE_BYTES}\n"
@@ -72,16 +73,23 @@ def measured(programs: int, tests: int, sandbox: SandboxKind) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--programs", type=click.IntRange(1), default=5000, show_default=True)
-@click.option("--tests", multiple=True, type=click.IntRange(1), help="[default: 1, 20]")
+@click.option("--programs", type=click.IntRange(1), default=2000, show_default=True)
+@click.option("--tests", multiple=True, type=click.IntRange(1), help="[default: 1, 10]")
+@click.option(
+    "--ttl",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Seconds that results are kept: more than it takes to run all.",
+)
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]), default="auto")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), default=_OUT / "memory.json"
 )
-def main(programs: int, tests: tuple[int, ...], sandbox: SandboxKind, out: Path) -> None:
+def main(programs: int, tests: tuple[int, ...], ttl: int, sandbox: SandboxKind, out: Path) -> None:
     """Measure Redis's memory by submission, each with a source of 1 KiB."""
     console = Console(highlight=False)
-    rows = [measured(programs, count, sandbox) for count in tests or (1, 20)]
+    rows = [measured(programs, count, ttl, sandbox) for count in tests or (1, 10)]
     recorded: dict[str, Any] = {"date": machine.today(), "git_revision": machine.revision()}
     recorded |= {"machine": machine.facts(), "source_bytes": _SOURCE_BYTES, "rows": rows}
     table = Table(title=f"Redis, bytes a submission ({programs} programs of 1 KiB)")
@@ -110,10 +118,10 @@ def _redis(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _api(redis_url: str) -> Iterator[str]:
+def _api(redis_url: str, ttl_s: int) -> Iterator[str]:
     port = free_port()
     settings = {"REDIS_URL": redis_url, "PORT": port}
-    settings |= {"RESULTS_TTL_S": _TTL_S, "OUTCOME_TTL_S": _TTL_S}
+    settings |= {"RESULTS_TTL_S": ttl_s, "OUTCOME_TTL_S": ttl_s}
     os.environ |= {f"PROCTOR_{name}": str(said) for name, said in settings.items()}
     with subprocess.Popen([sys.executable, "-m", "proctor", "api"]) as api:
         try:

@@ -247,6 +247,13 @@ def test_an_agent_that_ends_is_lost_with_the_reason(start: Start, said: list[byt
         list(sandbox.execute([work()]))
 
 
+def test_an_agent_that_says_it_is_late_is_waited_for(start: Start) -> None:
+    late = frames.pack({"op": "late"})
+    sandbox, _ = start(always(late, late, told(1, run(b"at last"))))
+    (report,) = sandbox.execute([work()])
+    assert [one.stdout for one in report.runs] == [b"at last"]
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("said", [[], [told(1, run(b"x" * 5000))[:300]], [b"\x00\x00"]])
 def test_an_agent_that_falls_silent_is_lost(start: Start, said: list[bytes]) -> None:

@@ -1,0 +1,46 @@
+"""The measures behind docs/scaling.md, small: that they measure, not how fast anything is."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(module: str, out: Path, *options: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--out", str(out), *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    written: dict[str, Any] = json.loads(out.read_text())
+    return written
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_memory_is_measured_until_nothing_is_left(tmp_path: Path) -> None:
+    options = ["--programs", "50", "--tests", "1", "--ttl", "5", "--sandbox", "bubblewrap"]
+    (row,) = bench("bench.memory", tmp_path / "out.json", *options)["rows"]
+    # The source alone is 1 KiB, and not kept once it was run.
+    assert row["queued_bytes"] > 1024 > row["answered_by_kind"]["proctor:outcome"] > 0
+    assert "proctor:chunk" in row["queued_by_kind"]
+    assert "proctor:chunk" not in row["answered_by_kind"]
+    # What stays is of Redis itself: its buffers for clients and for scripts.
+    assert row["expired_bytes"] < row["answered_bytes"]
+
+
+@pytest.mark.usefixtures("bubblewrap")
+def test_throughput_is_measured_beside_what_the_model_says(tmp_path: Path) -> None:
+    options = ["--workers", "1", "--workers", "2", "--rounds", "1", "--programs", "60"]
+    written = bench("bench.scaling", tmp_path / "out.json", *options, "--sandbox", "bubblewrap")
+    for figures in (written["programs_per_s"], written["predicted_per_s"]):
+        assert set(figures) == {"1", "2"}
+        assert all(value > 0 for value in figures.values())
