@@ -74,26 +74,27 @@ def by_chunk(posts: list[list[float]], costs: Costs, api: int) -> Iterator[dict[
     fleet = Fleet(CHUNKS_WORKERS, api)
     for size in CHUNKS:
         yield {"chunk": str(size)} | row(fleet, simulated(posts, fleet, costs, of_size(size)))
-    yield {"chunk": "shrinking"} | row(fleet, simulated(posts, fleet, costs, by_the_queue))
+    yield {"chunk": "ours"} | row(fleet, simulated(posts, fleet, costs, by_the_queue))
 
 
 def limit(fleet: Fleet, seen: Seen) -> str:
     """What a burst can't be faster than: the part that alone would take longest."""
     alone_s = {
-        "the workers": seen.worker_work_s / fleet.workers,
+        "workers": seen.worker_work_s / fleet.workers,
         "Redis": seen.redis_busy_s,
-        "the API": seen.api_busy_s / fleet.api,
-        "the slowest chunk": seen.longest_chunk_s,
+        "API": seen.api_busy_s / fleet.api,
+        "stragglers": seen.longest_chunk_s,
     }
     return max(alone_s, key=lambda part: alone_s[part])
 
 
 def conclusion(rows: list[dict[str, Any]], costs: Costs) -> str:
     """Where the next limit is, in one sentence."""
-    parts = ", ".join(f"{one['limit']} with {one['workers']} workers" for one in rows)
+    parts = ", ".join(f"{one['limit']} at {one['workers']}" for one in rows)
     each_s = costs.api_per_submission_s + costs.client_per_submission_s
     return (
-        f"What holds a burst of {PROGRAMS:,} programs up is {parts}; Redis alone would pass "
+        f"What a burst of {PROGRAMS:,} programs waits for, by number of workers: {parts}; "
+        f"Redis alone would pass "
         f"{1 / costs.redis_per_submission_s:,.0f} programs a second in large chunks and "
         f"{1 / costs.redis_per_chunk_s:,.0f} one by one, an API process {1 / each_s:,.0f}."
     )
@@ -133,12 +134,28 @@ def main(api: int, record: Path, endless: float, out: Path) -> None:
     console.print(said)
 
 
+# A busy part is shown as a part of the makespan.
+_SHOWN = {
+    "chunk": "chunk",
+    "workers": "workers",
+    "makespan_s": "s",
+    "programs_per_s": "per s",
+    "p99_s": "p99 s",
+    "workers_busy": "workers busy",
+    "redis_busy": "Redis busy",
+    "api_busy": "API busy",
+    "chunks": "chunks",
+    "limit": "limit",
+}
+
+
 def _show(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
     table = Table(title=title)
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), justify="right")
+    names = [name for name in rows[0] if name in _SHOWN]
+    for name in names:
+        table.add_column(_SHOWN[name], justify="right")
     for one in rows:
-        table.add_row(*map(str, one.values()))
+        table.add_row(*(str(one[name]) for name in names))
     console.print(table)
 
 

@@ -23,7 +23,7 @@ def test_more_workers_are_faster_until_redis_is_the_limit() -> None:
     posts = burst(800, FAST, endless_share=0.0)
     spans = [simulated(posts, Fleet(workers), FAST) for workers in (2, 20)]
     assert spans[0].makespan_s > 5 * spans[1].makespan_s
-    assert limit(Fleet(2), spans[0]) == "the workers"
+    assert limit(Fleet(2), spans[0]) == "workers"
     one_by_one = simulated(posts, Fleet(500), FAST, of_size(1))
     assert limit(Fleet(500), one_by_one) == "Redis"
 
@@ -33,7 +33,7 @@ def test_a_program_that_never_ends_holds_up_its_chunk() -> None:
     alone = simulated(posts, Fleet(64), FAST, of_size(1))
     together = simulated(posts, Fleet(64), FAST, of_size(64))
     assert together.makespan_s > alone.makespan_s > 5.0
-    assert limit(Fleet(64), together) == "the slowest chunk"
+    assert limit(Fleet(64), together) == "stragglers"
 
 
 def test_chunks_are_those_of_the_product() -> None:
@@ -72,4 +72,4 @@ def test_the_conclusion_names_the_limit_of_each_size() -> None:
     seen = Seen(makespan_s=2.0, answered_s=[1.0] * 200, redis_busy_s=1.9, worker_work_s=10.0)
     said = row(Fleet(100), seen)
     assert (said["limit"], said["redis_busy"], said["p99_s"]) == ("Redis", 0.95, 1.0)
-    assert "Redis with 100 workers" in conclusion([said], FAST)
+    assert "Redis at 100;" in conclusion([said], FAST)
