@@ -20,13 +20,8 @@ pytest_generate_tests = contract.pytest_generate_tests
 backend, pool, sandbox = contract.backend, contract.pool, contract.sandbox
 BACKENDS = ("docker-runc", "bubblewrap", "bubblewrap-unprivileged")
 
-<<<<<<< HEAD
-LIMITS = Limits(cpu_time_s=5.0, wall_time_s=1.0, memory_bytes=128 * MIB)
-BURN = "import time\nwhile time.process_time() < 0.9: pass\nprint('done')"
-=======
 LIMITS = Limits(cpu_time_s=5.0, wall_time_s=2.0, memory_bytes=128 * MIB)
 BURN = "import time\nwhile time.process_time() < 1.6: pass\nprint('done')"
->>>>>>> scale
 SLEEP = "import time\ntime.sleep(60)"
 NAP = "import time\ntime.sleep(1.5)\nprint('done')"
 
