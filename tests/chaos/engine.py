@@ -57,9 +57,9 @@ class Engine:
         self._process.wait()
         self._end_containerd()
         data = self._folder / "data"
-        if data.is_mount():
-            # What containers had mounted below it is in its way where dockerd was killed before.
-            subprocess.run(["umount", "--recursive", "--lazy", str(data)], check=False)
+        # Each dockerd that was killed has left its mount of it, and those of containers below.
+        while data.is_mount():
+            subprocess.run(["umount", "--recursive", "--lazy", str(data)], check=True)
         shutil.rmtree(data, ignore_errors=True)
 
     def _end_containerd(self) -> None:

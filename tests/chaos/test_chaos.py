@@ -13,7 +13,7 @@ def test_nothing_is_lost_doubled_or_different_whatever_dies(tmp_path: Path) -> N
     # Short pauses; tests/server/test_twins.py has those that outlast a worker's heart.
     plan = Plan(
         seed=7,
-        submissions=300,
+        submissions=240,
         sandbox="bubblewrap",
         rounds=1,
         workers=2,
