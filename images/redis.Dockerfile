@@ -1,5 +1,5 @@
-# Redis with what a queue of promises needs: every answered write is on disk within a second,
-# and a full memory refuses new work instead of forgetting old.
+# Redis with what a queue of promises needs: every answered write is on disk, and a full memory
+# refuses new work instead of forgetting old.
 ARG BASE=debian:bookworm-slim
 FROM ${BASE}
 RUN apt-get update \
@@ -15,6 +15,6 @@ HEALTHCHECK --interval=5s --timeout=3s \
 # Published nowhere, and nobody comes in without a password: without the file of users, which
 # scripts/secrets makes, it does not start.
 ENTRYPOINT ["redis-server", "--bind", "0.0.0.0", "--dir", "/data", \
-     "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", \
+     "--appendonly", "yes", "--appendfsync", "always", "--save", "", \
      "--maxmemory-policy", "noeviction", "--aclfile", "/run/secrets/redis-users"]
 CMD ["--maxmemory", "4gb"]
