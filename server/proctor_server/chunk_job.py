@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 RUN_CHUNK = f"{jobs.__name__}.{jobs.run_chunk.__name__}"
 # A chunk that a worker died over is taken up again so often; an interval would need a scheduler.
-RETRIES = 3
+RETRIES = 2
+# The same for what was one of several in such a chunk: for it that was the first of three deaths.
+RETRIES_AGAIN = 1
 
 # What RQ notes of a job of ours in its life. None of it names anything that is imported.
 _PLAIN = frozenset(

@@ -14,7 +14,7 @@ from rq import Queue
 from rq.job import Retry
 from rq.serializers import JSONSerializer
 
-from proctor_server.chunk_job import RETRIES, RUN_CHUNK, ChunkJob
+from proctor_server.chunk_job import RETRIES, RETRIES_AGAIN, RUN_CHUNK, ChunkJob
 from proctor_server.units import Unit
 
 # Above the worst that a chunk's programs can do: starting sandboxes, compiling, our own work.
@@ -78,14 +78,16 @@ class ChunkQueue(Queue):
         They become part of the script that accepts a batch, so that what is accepted has its
         jobs. That script also puts them into the queue, each when it is its caller's turn.
         """
-        made = self._recorded(chunks, at_front=False)
+        made = self._recorded(chunks, RETRIES, at_front=False)
         return [args for args in made if args[:2] != ("RPUSH", self.key)]
 
     def commands_again(self, chunks: Iterable[Chunk]) -> list[tuple[Any, ...]]:
         """The same for chunks in place of one that had its turn: to the front of the queue."""
-        return self._recorded(chunks, at_front=True)
+        return self._recorded(chunks, RETRIES_AGAIN, at_front=True)
 
-    def _recorded(self, chunks: Iterable[Chunk], *, at_front: bool) -> list[tuple[Any, ...]]:
+    def _recorded(
+        self, chunks: Iterable[Chunk], retries: int, *, at_front: bool
+    ) -> list[tuple[Any, ...]]:
         recorder = self.connection.pipeline()
         wanted = [
             Queue.prepare_data(
@@ -96,7 +98,7 @@ class ChunkQueue(Queue):
                 failure_ttl=_FAILURE_TTL_S,
                 description="",
                 job_id=chunk.id,
-                retry=Retry(max=RETRIES, interval=0, enqueue_at_front=True),
+                retry=Retry(max=retries, interval=0, enqueue_at_front=True),
                 at_front=at_front,
             )
             for chunk in chunks

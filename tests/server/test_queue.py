@@ -96,7 +96,7 @@ def test_the_commands_are_an_rq_job_that_can_be_retried(redis_client: "redis.Red
         redis_client.execute_command(*command)  # type: ignore[no-untyped-call]
     assert queue.job_ids == []  # it is put there when it is its turn
     job = ChunkJob.fetch("c1", redis_client, serializer=JSONSerializer)
-    assert (job.func_name, job.args, job.timeout, job.retries_left) == (RUN_CHUNK, ["c1"], 120, 3)
+    assert (job.func_name, job.args, job.timeout, job.retries_left) == (RUN_CHUNK, ["c1"], 120, 2)
     assert job.result_ttl == 0
 
 

@@ -93,10 +93,13 @@ def test_a_program_that_no_worker_survives_ends_as_ie_and_takes_no_other_with_it
     # A worker of the same machine sees the death; over the network it takes 10 s each time.
     with _kept_alive(workers):
         found = {line["index"]: line for line in results(api, batch, wait=25)[:-1]}
+        alone = results(api, post(api, "die"), wait=25)[0]
     assert {i: found[i]["verdict"] for i in range(3)} == {0: "AC", 1: "IE", 2: "AC"}
     assert found[1]["reward"] is None
     assert found[1]["pass_rate"] is None
     assert "died" in found[1]["reason"]
+    assert alone["verdict"] == "IE"
+    assert workers.ran().count("die") == 3 + 3
 
 
 def test_a_failing_verifier_ends_as_ie_without_its_words(
