@@ -82,7 +82,7 @@ class Crew:
         if self.shares_uid:
             for pid in self._strangers():
                 _signal(pid)
-            self.is_whole()  # a zygote that was stopped could not tell of their death
+            self.wake()  # a zygote that was stopped could not tell of their death
             return
         for uid in filter(None, uids):
             # kill(-1) reaches all that this uid may signal at one instant, forks included.
@@ -106,12 +106,14 @@ class Crew:
         return max(map(_waited_s, alive), default=None)
 
     def is_whole(self) -> bool:
-        """Whether every zygote is alive; those that a program of their uid stopped go on."""
-        for spawner in self._spawners.values():
-            if not spawner.is_alive():
-                return False
-            _signal(spawner.pid, signal.SIGCONT)
-        return True
+        """Whether every zygote is alive."""
+        return all(spawner.is_alive() for spawner in self._spawners.values())
+
+    def wake(self) -> None:
+        """Have zygotes go on that a program of their own uid has stopped."""
+        if self.shares_uid and self.is_whole():
+            for spawner in self._spawners.values():
+                _signal(spawner.pid, signal.SIGCONT)
 
     def restart(self, uids: Sequence[int | None]) -> None:
         """Start all zygotes again; what a dead one was parent of came to us and is ended first.

@@ -29,6 +29,7 @@ _WATCH_S = 0.02  # how often memory is looked at where no cgroup limits it
 _FIRST_LOOK_S = 0.003  # a test that takes longer has its pipes drained from here on
 _GRACE_S = 0.1  # for a candidate to end by itself once its examiner has
 _DEATH_S = 20.0  # killed processes that are not dead by then never will be
+_KILL_AGAIN_S = 0.5  # killed processes are dead within milliseconds
 _LATE_S = 0.01  # a wait for the CPU that is not worth a second look
 _NAP_S = 1.0  # nothing is waited for longer in one go, so that a pause from outside is noticed
 _PAUSED_S = 0.5  # who wakes up so much later than asked for was not let run
@@ -115,6 +116,7 @@ class Supervisor:
                 raise
             self._recover(launches)
         else:
+            self.crew.wake()
             if self.crew.shares_uid and not self.crew.is_whole():
                 self._recover(launches)
         cause = test.cause
@@ -243,6 +245,7 @@ class _Test:
         deadline = self.started + self._limits.wall_s + self._paused_s + (waited_s or 0.0)
         if waited_s is None and now < deadline + _DEATH_S:
             # Nobody is there: its zygote was not let run to start it, or to tell of its end.
+            self._supervisor.crew.wake()
             self._deadline = now + _GRACE_S
         elif deadline - now < _LATE_S:
             self._stop("wall")
@@ -252,6 +255,12 @@ class _Test:
             self._supervisor.outbox.put({"op": "late"})
 
     def _on_look(self, now: float) -> None:
+        if self._killed:
+            # With one uid for all, a process may have been born, or have stopped a zygote, between
+            # the look at who is there and the kill.
+            self._supervisor.crew.kill(self._uids)
+            self._look = now + _KILL_AGAIN_S
+            return
         if not self._draining:
             self._draining = True
             for fd in self._sinks:
@@ -280,4 +289,5 @@ class _Test:
             self._killed = True
             self.cause = cause
             self._supervisor.crew.kill(self._uids)
-            self._deadline = self._look = time.monotonic() + _DEATH_S
+            now = time.monotonic()
+            self._deadline, self._look = now + _DEATH_S, now + _KILL_AGAIN_S
