@@ -32,8 +32,10 @@ PASS_RATE = RewardPolicy()
 ALL = RewardPolicy(name="all_or_nothing")
 
 
-@pytest.mark.attack
-@pytest.mark.parametrize("attack", [pytest.param(one, id=one.name) for one in FORGERIES])
+@pytest.mark.parametrize(
+    "attack",
+    [pytest.param(one, id=one.name, marks=pytest.mark.attack(one.name)) for one in FORGERIES],
+)
 def test_a_forgery_earns_what_its_honest_part_is_worth(
     judge: Judge, backend: str, attack: Forgery
 ) -> None:
@@ -61,8 +63,13 @@ def test_every_row_is_touched_and_every_name_is_one_forgerys() -> None:
     assert len({one.name for one in FORGERIES}) == len(FORGERIES)
 
 
-@pytest.mark.attack
-@pytest.mark.parametrize("memory", remembering.BETWEEN)
+@pytest.mark.parametrize(
+    "memory",
+    [
+        pytest.param(one, marks=pytest.mark.attack(f"between programs: {one}"))
+        for one in remembering.BETWEEN
+    ],
+)
 def test_a_program_finds_nothing_of_the_one_before(judge: Judge, memory: str) -> None:
     left, found = judge.judge([(PRINTED, source) for source in remembering.BETWEEN[memory]])
     assert (left.verdict, left.passed) == (Verdict.WA, 1), left
