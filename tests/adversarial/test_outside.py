@@ -110,8 +110,9 @@ def test_an_agent_that_has_grown(
 
 def test_a_zombie(init: int) -> None:
     outside = Outside(init)
-    # The shell's child ends, and what the shell becomes waits for nobody.
-    with _process(init, "sh", "-c", "sleep 0 & echo there; exec cat"):
+    # The shell's child ends once the shell is no shell any more: what it becomes waits for nobody.
+    child = "while grep -q sh /proc/$$/comm; do :; done"
+    with _process(init, "sh", "-c", f"({child}) 2>/dev/null & echo there; exec cat"):
         pass
     # It has come to the agent, which is no reaper: it stays until the sandbox ends.
     assert outside.left() == ["5 processes, not 4"]
