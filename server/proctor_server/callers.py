@@ -18,12 +18,12 @@ from pathlib import Path
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from proctor_sandbox.limits import MIB
 from proctor_server.errors import Forbidden, Unauthorized
 
 _PREFIX = "proctor_"
 _KEY_BYTES = 32
 _NAME = r"^[A-Za-z0-9_.-]{1,64}$"
-MIB = 1024 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -88,10 +88,8 @@ class Callers:
     def __init__(self, path: Path | None) -> None:
         """Raises BadKeys."""
         self._path = path
-        self._stamp: tuple[int, int] | None = None
-        self._by_digest: dict[str, Caller] = {}
-        if path is not None:
-            self._load(path)
+        self._stamp = None if path is None else _stamp(path)
+        self._by_digest = {} if path is None else _callers(path)
 
     def of(self, authorization: str | None) -> Caller:
         """The caller with this Authorization header. Raises Unauthorized."""
@@ -112,31 +110,31 @@ class Callers:
         return found
 
     def refresh(self) -> None:
-        """Read the file again where it has changed; a faulty one is not taken over."""
-        if self._path is None:
+        """Read the file again where it has changed; a faulty one is told of once, and not taken
+        over."""
+        if self._path is None or (stamp := _stamp(self._path)) == self._stamp:
             return
-        try:
-            if _stamp(self._path) != self._stamp:
-                self._load(self._path)
-                _log.warning("the keys in %s were read again", self._path)
-        except (OSError, BadKeys) as error:
-            # Once for each change: until it is mended the former keys hold.
-            self._stamp = _stamp(self._path) if self._path.exists() else None
-            _log.error("the file of keys is not taken over: %s", error)
-
-    def _load(self, path: Path) -> None:
-        stamp = _stamp(path)
-        self._by_digest = {
-            entry.sha256: Caller(
-                name,
-                entry.scopes,
-                entry.max_queued,
-                None if entry.max_body_mb is None else entry.max_body_mb * MIB,
-                entry.share,
-            )
-            for name, entry in read(path).items()
-        }
         self._stamp = stamp
+        try:
+            self._by_digest = _callers(self._path)
+        except BadKeys as error:
+            _log.error("the file of keys is not taken over: %s", error)
+        else:
+            _log.warning("the keys in %s were read again", self._path)
+
+
+def _callers(path: Path) -> dict[str, Caller]:
+    """The callers of a file by the digests of their keys. Raises BadKeys."""
+    return {
+        entry.sha256: Caller(
+            name,
+            entry.scopes,
+            entry.max_queued,
+            None if entry.max_body_mb is None else entry.max_body_mb * MIB,
+            entry.share,
+        )
+        for name, entry in read(path).items()
+    }
 
 
 def read(path: Path) -> Mapping[str, _Entry]:
@@ -169,6 +167,10 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when the file does; None where it can't be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
     return status.st_mtime_ns, status.st_size

@@ -35,7 +35,6 @@ class Progress:
         "_reruns",
         "_results",
         "_spent_s",
-        "_waited",
         "losses",
         "unit",
     )
@@ -52,8 +51,6 @@ class Progress:
         # By place in the current work: the result of a run, and whether it is too close to call.
         self._judged: dict[int, tuple[TestResult, bool]] = {}
         self._spent_s = 0.0
-        # Whether a run has been repeated because the wall limit ended it.
-        self._waited = False
 
     def next_work(self) -> Work:
         """The tests that are to be run now. The same again until a report is recorded."""
@@ -112,10 +109,6 @@ class Progress:
         check = checklist.checks[self._asked[place]]
         result = check.grade(run, checklist.limits, checklist.comparer)
         close = result.verdict is Verdict.TLE and is_borderline(run, checklist.limits)
-        if run.end is End.WALL_LIMIT and not self._waited:
-            # A machine that stood still looks like a program that waits. Once for a program:
-            # one that does wait costs a wall limit more, and not one for each of its tests.
-            self._waited = close = True
         self._judged[place] = result, close
         if run.end is End.COMPILE_ERROR or len(run.stdout) + len(run.stderr) < KEPT_BYTES:
             return run

@@ -10,6 +10,7 @@ from proctor_sandbox.programs import End, Run
 from tests.adversarial.arena import Arena
 from tests.adversarial.attack import SHARED_UID, Attack, Row
 from tests.adversarial.attacks import ATTACKS
+from tests.conftest import missing
 
 # Beyond its limits a program may cost this: killing, wiping, and a machine that is busy.
 _EPSILON_S = 15.0
@@ -25,7 +26,7 @@ def test_an_attack_is_contained(arena: Arena, attack: Attack) -> None:
     if arena.kind in attack.skipped:
         pytest.skip(attack.skipped[arena.kind])
     if not arena.has(attack.language):
-        pytest.skip(f"no compiler for {attack.language} here")
+        missing(f"no compiler for {attack.language} here; apt-get install gcc g++")
     try:
         _let_loose(arena, attack)
         assert arena.is_well(attack.image), "the next honest program does not get its due"

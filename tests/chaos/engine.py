@@ -14,7 +14,7 @@ import psutil
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from tests.chaos.stack import until
+from tests.integration.stack import until
 
 _IMAGES = ["proctor-python", "proctor-native"]
 

@@ -18,7 +18,8 @@ import psutil
 from tests.chaos.engine import Engine
 from tests.chaos.proxy import Proxy
 from tests.chaos.recovery import busy, held, recovery_s
-from tests.chaos.stack import ChaosStack, until
+from tests.chaos.stack import ChaosStack
+from tests.integration.stack import until
 
 _LOOK_S = 0.01
 _NO_WORK_S = 2.0

@@ -12,8 +12,9 @@ from tests.chaos.engine import own_engine
 from tests.chaos.faults import ENGINE_FAULTS, FAULTS, Scene, inject, schedule
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report
-from tests.chaos.stack import ChaosStack, Kind, chaos_stack, until
+from tests.chaos.stack import ChaosStack, Kind, chaos_stack
 from tests.chaos.workload import batches, problems
+from tests.integration.stack import until
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,6 +19,7 @@ from proctor_sandbox.docker_backend import OWNER_LABEL
 from proctor_sandbox.owner import Owner
 from proctor_server.supervisor import Supervisor
 from proctor_server.up import StackOptions, free_port, stack
+from tests.integration.stack import until
 
 Kind = Literal["docker", "bubblewrap"]
 
@@ -94,14 +94,6 @@ def chaos_stack(folder: Path, sandbox: Kind, workers: int) -> Iterator[ChaosStac
     ):
         of_kind: Sandboxes = Containers() if sandbox == "docker" else Namespaces()
         yield ChaosStack(running.supervisor, options.port, client, of_kind, deaths)
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = 90) -> None:
-    """Wait for a condition; fail when it does not come true in time."""
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

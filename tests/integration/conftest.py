@@ -47,6 +47,23 @@ class Judge:
         return [outcomes[unit.key] for unit in units]
 
 
+def accepted_constants(judge: Judge, problems: Iterable[Problem]) -> list[tuple[str, str]]:
+    """Problems that a program passes which always returns the same: too weak to train on."""
+    programs = [
+        (problem, f"def {problem.entry_point}(*args, **kwargs): return {constant}\n", constant)
+        for problem in problems
+        for constant in ("None", "True", "0")
+    ]
+    outcomes = judge.judge(
+        ((problem, source) for problem, source, _ in programs), stop_on_failure=True
+    )
+    return [
+        (problem.id, constant)
+        for (problem, _, constant), outcome in zip(programs, outcomes, strict=True)
+        if outcome.passed >= outcome.total
+    ]
+
+
 @pytest.fixture(scope="package", params=["docker", "bubblewrap"])
 def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     """A judge over each backend that is here."""

@@ -12,12 +12,28 @@ from pathlib import Path
 
 import httpx
 
+from proctor.types import Item
 
-def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
+
+def until(holds: Callable[[], bool], what: str, within_s: float = 90) -> None:
+    """Wait for a condition; fail when it does not come true in time."""
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.02)
+
+
+def alternating(problem_id: str, count: int, mark: object, right: str) -> list[Item]:
+    """Distinct programs that take a moment each; every second one prints one more than `right`,
+    an expression that gives the right answer."""
+    return [
+        Item(
+            problem_id=problem_id,
+            source=f"# {mark} {number}\nimport time; time.sleep(0.05)\n"
+            f"print({right} + {number % 2})\n",
+        )
+        for number in range(count)
+    ]
 
 
 @dataclass

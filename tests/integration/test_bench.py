@@ -1,14 +1,10 @@
 """`make bench`, small: that it measures everything, not how fast anything is."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.integration.benches import bench
 
 KEYS = [
     "bare_python_ms_per_test",
@@ -24,23 +20,9 @@ KEYS = [
 DOCKER_KEYS = ["docker_run_ms_per_test", "cpp_20_tests_ms"]
 
 
-def bench(out: Path, *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--out", str(out), *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    written: dict[str, Any] = json.loads(out.read_text())
-    return written
-
-
 @pytest.mark.usefixtures("docker_engine")
 def test_everything_is_measured_in_one_run(tmp_path: Path) -> None:
-    written = bench(tmp_path / "out.json", "--sandbox", "docker")
+    written = bench("bench", tmp_path / "out.json", "--quick", "--sandbox", "docker")
     for key in KEYS + DOCKER_KEYS:
         assert written[key] > 0, key
         assert written["rounds"][key], key
@@ -59,7 +41,8 @@ def test_everything_is_measured_in_one_run(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("bubblewrap")
 def test_one_measure_alone_over_bubblewrap(tmp_path: Path) -> None:
-    written = bench(tmp_path / "out.json", "--sandbox", "bubblewrap", "--only", "trivial")
+    options = ["--quick", "--sandbox", "bubblewrap", "--only", "trivial"]
+    written = bench("bench", tmp_path / "out.json", *options)
     assert written["backend"] == "bubblewrap"
     assert written["stack_trivial_programs_per_s"] > 0
     assert written["cpu_seconds"]["trivial"]["sandbox"] > 0

@@ -19,7 +19,7 @@ from proctor_server.up import redis_server
 from proctor_server.version import VERSION
 from tests.conftest import missing
 from tests.integration.namespaces import Host, hosts
-from tests.integration.stack import until
+from tests.integration.stack import alternating, until
 
 pytestmark = pytest.mark.usefixtures("bubblewrap")
 
@@ -84,15 +84,7 @@ def answers(client: Client) -> bool:
 
 
 def items(count: int, mark: str) -> list[Item]:
-    """Distinct programs, every second of them wrong, that take a moment each."""
-    return [
-        Item(
-            problem_id=ECHO.id,
-            source=f"# {mark} {number}\nimport time; time.sleep(0.05)\n"
-            f"print(int(input()) + {number % 2})\n",
-        )
-        for number in range(count)
-    ]
+    return alternating(ECHO.id, count, mark, "int(input())")
 
 
 def test_workers_of_several_hosts_score_a_batch_and_say_where_they_are(fleet: Fleet) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from proctor.importers import humaneval, packaged_humaneval
 from proctor.types import Problem, Verdict
-from tests.integration.conftest import Judge
+from tests.integration.conftest import Judge, accepted_constants
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +67,7 @@ def test_an_answer_that_claims_to_equal_everything_is_not_accepted(
         if outcome.verdict is Verdict.AC
     ]
     assert accepted == []
+
+
+def test_no_constant_is_accepted(judge: Judge, problems: list[Problem]) -> None:
+    assert accepted_constants(judge, problems) == []

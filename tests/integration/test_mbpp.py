@@ -6,7 +6,7 @@ import pytest
 
 from proctor.importers import mbpp, read_records
 from proctor.types import Problem, Verdict
-from tests.integration.conftest import Judge
+from tests.integration.conftest import Judge, accepted_constants
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +38,7 @@ def test_another_problems_solution_earns_nothing(judge: Judge, problems: list[Pr
     outcomes = judge.judge(programs, stop_on_failure=True)
     assert {outcome.verdict for outcome in outcomes} == {Verdict.RE}
     assert sum(outcome.passed for outcome in outcomes) == 0
+
+
+def test_no_constant_is_accepted(judge: Judge, problems: list[Problem]) -> None:
+    assert accepted_constants(judge, problems) == []

@@ -9,7 +9,7 @@ import pytest
 
 from proctor import Client, ProctorError
 from proctor.types import Item, Problem, Result, StdinTest
-from tests.integration.stack import Stack, running, until
+from tests.integration.stack import Stack, alternating, running, until
 
 DOUBLE = Problem(id="rolling/double", tests=[StdinTest(input="7\n", output="14\n")])
 BATCHES, ITEMS = 12, 25
@@ -22,15 +22,7 @@ def stack(redis_url: str, bubblewrap: str) -> Iterator[Stack]:
 
 
 def programs(batch: int) -> list[Item]:
-    """Distinct programs, every second of them wrong."""
-    return [
-        Item(
-            problem_id=DOUBLE.id,
-            source=f"# {batch} {number}\nimport time; time.sleep(0.05)\n"
-            f"print(int(input()) * 2 + {number % 2})\n",
-        )
-        for number in range(ITEMS)
-    ]
+    return alternating(DOUBLE.id, ITEMS, batch, "int(input()) * 2")
 
 
 class Load:

@@ -1,28 +1,10 @@
 """The measures behind docs/scaling.md, small: that they measure, not how fast anything is."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-def bench(module: str, out: Path, *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--out", str(out), *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    written: dict[str, Any] = json.loads(out.read_text())
-    return written
+from tests.integration.benches import bench
 
 
 @pytest.mark.usefixtures("bubblewrap")

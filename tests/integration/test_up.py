@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from proctor.types import Item, Problem, StdinTest
 from proctor_server.callers import new_key
 from proctor_server.up import free_port
 from tests.conftest import _redis_server
+from tests.integration.stack import alternating, until
 
 pytestmark = pytest.mark.usefixtures("bubblewrap")
 
@@ -46,13 +47,6 @@ class Up:
 
     def said(self, pattern: str) -> bool:
         return any(re.search(pattern, line) for line in self.lines)
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -111,15 +105,7 @@ def queued(up: Up) -> bool:
 
 
 def items(count: int, mark: str) -> list[Item]:
-    """Distinct programs, every second of them wrong, that take a moment each."""
-    return [
-        Item(
-            problem_id=ECHO.id,
-            source=f"# {mark} {number}\nimport time; time.sleep(0.05)\n"
-            f"print(int(input()) + {number % 2})\n",
-        )
-        for number in range(count)
-    ]
+    return alternating(ECHO.id, count, mark, "int(input())")
 
 
 def all_as_written(batch: Batch, count: int) -> bool:

@@ -1,6 +1,7 @@
 """A worker that stood still while another took its work up: its late answers count for nothing."""
 
 import signal
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -9,14 +10,22 @@ import redis
 from tests.server.conftest import Workers, post, results, wait_until
 
 
-def test_a_late_twin_changes_nothing(
-    api: httpx.Client, two: str, workers: Workers, redis_client: "redis.Redis", tmp_path: Path
-) -> None:
-    mark = tmp_path / "mark"
+def run_and_freeze(
+    api: httpx.Client, workers: Workers, mark: Path
+) -> tuple[str, "subprocess.Popen[bytes]"]:
+    """A batch, and the worker that was stopped while it ran the first program of it."""
     first = workers.start()
     batch = post(api, f"late {mark}", "ac")
     wait_until(mark.exists, "the program runs")
     first.send_signal(signal.SIGSTOP)
+    return batch, first
+
+
+def test_a_late_twin_changes_nothing(
+    api: httpx.Client, two: str, workers: Workers, redis_client: "redis.Redis", tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    batch, first = run_and_freeze(api, workers, mark)
     try:
         second = workers.start()
         # The other one's heart is silent for 9 s, and then its job is anybody's.
@@ -45,10 +54,7 @@ def test_a_twin_that_is_told_to_stop_puts_nothing_back(
     api: httpx.Client, two: str, workers: Workers, redis_client: "redis.Redis", tmp_path: Path
 ) -> None:
     mark = tmp_path / "mark"
-    first = workers.start()
-    batch = post(api, f"late {mark}", "ac")
-    wait_until(mark.exists, "the program runs")
-    first.send_signal(signal.SIGSTOP)
+    batch, first = run_and_freeze(api, workers, mark)
     try:
         workers.start()
         assert len(results(api, batch, wait=25)) == 3

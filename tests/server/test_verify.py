@@ -248,9 +248,7 @@ def timed(cpu_time_s: float, end: End = End.EXITED) -> Run:
         ([timed(1.1), timed(1.15), timed(1.2)], Verdict.TLE, 1.1),
         ([timed(1.1), timed(1.2, End.CPU_LIMIT)], Verdict.TLE, 1.1),
         ([timed(1.21, End.CPU_LIMIT)], Verdict.TLE, 1.21),
-        # Once more: the machine may have stood still.
-        ([timed(0.2, End.WALL_LIMIT), timed(0.3)], Verdict.AC, 0.3),
-        ([timed(0.2, End.WALL_LIMIT)] * 2, Verdict.TLE, 0.2),
+        ([timed(0.2, End.WALL_LIMIT)], Verdict.TLE, 0.2),
         ([timed(0.85, End.WALL_LIMIT), timed(0.95)], Verdict.AC, 0.95),
         ([timed(0.85, End.WALL_LIMIT)] * 3, Verdict.TLE, 0.85),
         ([timed(1.1), run(b"0\n", cpu_time_s=0.9)], Verdict.WA, 0.9),
@@ -273,14 +271,13 @@ def test_a_borderline_time_is_run_again_and_the_best_run_counts(
     assert len(script.ran) == len(runs)
 
 
-def test_a_program_that_waits_is_run_again_once_and_not_once_for_each_test(
-    verifier: Verifier, script: Script
-) -> None:
+def test_a_program_that_waits_is_not_run_again(verifier: Verifier, script: Script) -> None:
+    # That it was let run all that time is the agent's to know.
     waits = run(cpu_time_s=0.1, end=End.WALL_LIMIT)
-    script["waits"] = [waits] * 4
+    script["waits"] = [waits] * 3
     outcome = one(verifier, unit("waits", "three"))
     assert (outcome.verdict, outcome.passed) == (Verdict.TLE, 0)
-    assert len(script.ran) == 4
+    assert len(script.ran) == 3
 
 
 def test_only_the_borderline_tests_are_run_again(verifier: Verifier, script: Script) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 # Every place a program can write to; images mount nothing else writable.
 _SHARED = ("/tmp", "/dev/shm")  # noqa: S108 - these very folders, to empty them
 _WORK_MODE = 0o755  # the agent looks into it, and has no right to override modes
+_OPEN_MODE, _SHUT_MODE = 0o1777, 0o711  # of what the working directory is in
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _COLLECT_S = 5.0  # the kernel needs milliseconds
@@ -51,7 +52,11 @@ class Box:
         self._change_uid = change_uid
         self._count = 0
         os.umask(0o022)
-        for path, mode in ((self.sources, 0o755), (self._parent, 0o711), (self._inputs, 0o700)):
+        for path, mode in (
+            (self.sources, 0o755),
+            (self._parent, _SHUT_MODE),
+            (self._inputs, 0o700),
+        ):
             os.mkdir(path, mode)
         self._placed: list[str] = []
         self._root = root
@@ -77,17 +82,20 @@ class Box:
 
     def open(self, uid: int | None, file: str, source: bytes) -> str:
         """Lay a program out for a uid; returns the path of its source."""
-        self._door(0o1777)
-        with self.acting_as(uid):
+        with self._changing_work(uid):
             os.mkdir(self.work, _WORK_MODE)
-        self._door(0o711)
         self._forget_times()
         return self.place(file, source, 0o444)
 
-    def _door(self, mode: int) -> None:
-        """Whether the program's uid may make and remove its working directory, or only enter."""
+    @contextlib.contextmanager
+    def _changing_work(self, uid: int | None) -> Iterator[None]:
+        """Let the program's uid make and remove its working directory; else it may only enter."""
         if self._change_uid:
-            os.chmod(self._parent, mode)
+            os.chmod(self._parent, _OPEN_MODE)
+        with self.acting_as(uid):
+            yield
+        if self._change_uid:
+            os.chmod(self._parent, _SHUT_MODE)
 
     def place(self, file: str, data: bytes, mode: int) -> str:
         """Put a file where the program can read but not change it; returns its path."""
@@ -150,11 +158,9 @@ class Box:
         """Make the wiped directories as the program's first test found them: a time, a mode or
         an attribute would remember as well as a file. Raises Unclean."""
         try:
-            self._door(0o1777)
-            with self.acting_as(uid):
+            with self._changing_work(uid):
                 os.rmdir(self.work)
                 os.mkdir(self.work, _WORK_MODE)
-            self._door(0o711)
             self._forget_times()
         except OSError as error:
             raise Unclean(f"directories can't be renewed: {error.strerror}") from None
@@ -206,10 +212,8 @@ class Box:
     def close(self, uid: int | None) -> None:
         """Forget the program, wiped after its last test. Raises Unclean when something stays."""
         try:
-            self._door(0o1777)
-            with self.acting_as(uid):
+            with self._changing_work(uid):
                 os.rmdir(self.work)
-            self._door(0o711)
             if self._change_uid:
                 for path in self._placed:
                     os.unlink(path)

@@ -105,15 +105,16 @@ class Crew:
         alive = [pid for pid in self._strangers() if not _has_ended(pid)]
         return max(map(_waited_s, alive), default=None)
 
-    def is_whole(self) -> bool:
-        """Whether every zygote is alive."""
-        return all(spawner.is_alive() for spawner in self._spawners.values())
-
-    def wake(self) -> None:
-        """Have zygotes go on that a program of their own uid has stopped."""
-        if self.shares_uid and self.is_whole():
-            for spawner in self._spawners.values():
-                _signal(spawner.pid, signal.SIGCONT)
+    def wake(self) -> bool:
+        """Have zygotes go on that a program of their own uid has stopped; False where it has
+        ended one."""
+        if not self.shares_uid:
+            return True
+        if not all(spawner.is_alive() for spawner in self._spawners.values()):
+            return False
+        for spawner in self._spawners.values():
+            _signal(spawner.pid, signal.SIGCONT)
+        return True
 
     def restart(self, uids: Sequence[int | None]) -> None:
         """Start all zygotes again; what a dead one was parent of came to us and is ended first.

@@ -116,8 +116,7 @@ class Supervisor:
                 raise
             self._recover(launches)
         else:
-            self.crew.wake()
-            if self.crew.shares_uid and not self.crew.is_whole():
+            if not self.crew.wake():
                 self._recover(launches)
         cause = test.cause
         wall_s = time.monotonic() - test.started

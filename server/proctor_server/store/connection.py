@@ -53,7 +53,7 @@ class _Patience(Retry):
             try:
                 return do()
             except ResponseError as error:
-                if takes_no_writes(error):
+                if _takes_no_writes(error):
                     raise TakesNoWrites(str(error)) from error
                 raise
 
@@ -66,7 +66,7 @@ def worker_connection(url: str, password: str | None = None) -> "redis.Redis":
     return redis.Redis.from_url(url, password=password, retry=retry)
 
 
-def takes_no_writes(error: ResponseError) -> bool:
+def _takes_no_writes(error: ResponseError) -> bool:
     """Whether this is Redis refusing every write, for now."""
     told = isinstance(error, OutOfMemoryError | ReadOnlyError)
     return told or _NO_WRITES.search(str(error)) is not None
