@@ -139,7 +139,7 @@ _DAEMON = dedented("""
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
-                time.sleep(0.7)
+                time.sleep(6)  # half of the wall limit: a stalled machine is no longer away
                 write()
             os._exit(0)
     """)
