@@ -7,6 +7,7 @@ python examples/trl_grpo.py Qwen/Qwen2.5-Coder-0.5B-Instruct --prefix MBPP/
 
 import argparse
 
+import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
@@ -24,7 +25,9 @@ parser.add_argument("--tokens", type=int, default=512, help="a completion's at m
 arguments = parser.parse_args()
 
 with Client(arguments.url) as client:
-    stored = [client.problem(name) for name in client.problems() if name.startswith(arguments.prefix)]
+    stored = [
+        client.problem(name) for name in client.problems() if name.startswith(arguments.prefix)
+    ]
 # A prompt is what a problem says of itself, never its tests; the id is all that the reward needs.
 rows = [{"prompt": problem.statement, "problem_id": problem.id} for problem in stored]
 
@@ -39,6 +42,7 @@ trainer = GRPOTrainer(
         per_device_train_batch_size=arguments.generations,
         max_completion_length=arguments.tokens,
         logging_steps=1,
+        bf16=torch.cuda.is_available(),
         report_to=[],
     ),
 )

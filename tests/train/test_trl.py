@@ -1,28 +1,22 @@
 """ProctorReward in TRL's own trainers: real steps, real programs, a real server."""
 
 import math
-from collections.abc import Iterator
+import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+from trl.trainer.utils import get_callable_name, is_async_callable
 
-from proctor import Client, InvalidRequest
+from proctor import InvalidRequest
 from proctor.testing import FakeServer, Program
 from proctor.trl import ProctorReward
-from tests.integration.test_up import running
-from tests.train import tiny
-
-
-@pytest.fixture(scope="module")
-def url(bubblewrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A `proctor up` that knows the tiny problems."""
-    with running(tmp_path_factory.mktemp("state")) as up:
-        with Client(up.url) as client:
-            client.import_problems(tiny.PROBLEMS)
-        yield up.url
+from tests.conftest import ROOT
+from tests.train import alone, tiny
 
 
 def config(kind: Any, folder: Path, **options: Any) -> Any:
@@ -50,8 +44,8 @@ def trained(trainer: Any) -> list[dict[str, float]]:
     return [step for step in trainer.state.log_history if "reward" in step]
 
 
-def test_grpo_trains_on_what_real_programs_earn(url: str, tmp_path: Path) -> None:
-    with ProctorReward(url, on_failure="raise") as reward:
+def test_grpo_trains_on_what_real_programs_earn(tiny_url: str, tmp_path: Path) -> None:
+    with ProctorReward(tiny_url, on_failure="raise") as reward:
         trainer = GRPOTrainer(
             model=tiny.model(),
             processing_class=tiny.tokenizer(),
@@ -79,8 +73,8 @@ def test_grpo_trains_on_what_real_programs_earn(url: str, tmp_path: Path) -> Non
         assert (verdict == "AC") == (earned == 1.0) == (tiny.ANSWERS[prompt] in completion)
 
 
-def test_rloo_trains_on_them_too(url: str, tmp_path: Path) -> None:
-    with ProctorReward(url, name="tests", policy="all_or_nothing") as reward:
+def test_rloo_trains_on_them_too(tiny_url: str, tmp_path: Path) -> None:
+    with ProctorReward(tiny_url, name="tests", policy="all_or_nothing") as reward:
         trainer = RLOOTrainer(
             model=str(tiny.saved(tmp_path / "policy")),  # RLOO loads it twice
             processing_class=tiny.tokenizer(),
@@ -125,14 +119,39 @@ def test_a_sample_that_proctor_could_not_judge_is_left_out(tmp_path: Path) -> No
     assert sum(step["proctor/null_share"] for step in steps) > 0
 
 
-def test_a_wrong_id_stops_the_training(url: str, tmp_path: Path) -> None:
-    with ProctorReward(url, on_failure="zero") as reward:
+def test_a_wrong_id_stops_the_training(tiny_url: str, tmp_path: Path) -> None:
+    with ProctorReward(tiny_url, on_failure="zero") as reward:
         trainer = GRPOTrainer(
             model=tiny.model(),
             processing_class=tiny.tokenizer(),
             reward_funcs=reward,
             args=config(GRPOConfig, tmp_path),
-            train_dataset=Dataset.from_list([{"prompt": "tiny/next", "problem_id": "tiny/nxt"}] * 2),
+            train_dataset=Dataset.from_list(
+                [{"prompt": "tiny/next", "problem_id": "tiny/nxt"}] * 2
+            ),
         )
         with pytest.raises(InvalidRequest, match="'tiny/nxt'"):
             trainer.train()
+
+
+def test_trl_takes_it_for_an_async_function_with_a_name_and_a_child_can_have_it(
+    tiny_url: str,
+) -> None:
+    reward = ProctorReward(tiny_url, name="tests")
+    assert is_async_callable(reward)
+    assert get_callable_name(reward) == "tests"
+    completions = [tiny.COMPLETIONS[0], "I do not know."]
+    # As AsyncGRPO does: rewards are computed in a spawned child, without the trainer's loggers.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(alone.scored, (reward, "tiny/next", completions)) == [1.0, 0.0]
+        pool.close()
+        pool.join()
+
+
+def test_the_example_trains(tiny_url: str, tmp_path: Path) -> None:
+    argv = [sys.executable, "examples/trl_grpo.py", str(tiny.saved(tmp_path / "policy"))]
+    argv += ["--url", tiny_url, "--prefix", "tiny/", "--output", str(tmp_path / "out")]
+    argv += ["--steps", "2", "--generations", "4", "--tokens", "1"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("rewards/proctor/mean") == 2

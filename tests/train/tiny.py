@@ -14,10 +14,12 @@ ANSWERS = {"tiny/next": "print(int(input()) + 1)", "tiny/twice": "print(int(inpu
 PROBLEMS = [
     Problem(
         id="tiny/next",
+        statement="tiny/next",
         tests=[StdinTest(input="1", output="2"), StdinTest(input="5", output="6")],
     ),
     Problem(
         id="tiny/twice",
+        statement="tiny/twice",
         tests=[StdinTest(input="1", output="2"), StdinTest(input="5", output="10")],
     ),
 ]
@@ -27,13 +29,12 @@ COMPLETIONS = [f"```python\n{program}\n```" for program in PROGRAMS] + ["I do no
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """Knows the problems' ids and the completions, each as one token."""
-    words = ["<pad>", "<eos>", "<unk>", *ANSWERS, *COMPLETIONS]
-    made = Tokenizer(
-        models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>")
-    )
+    pad, eos, unk = special = ["<pad>", "<eos>", "<unk>"]
+    words = {word: number for number, word in enumerate([*special, *ANSWERS, *COMPLETIONS])}
+    made = Tokenizer(models.WordLevel(words, unk_token=unk))
     made.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
+        tokenizer_object=made, pad_token=pad, eos_token=eos, unk_token=unk
     )
 
 
