@@ -8,8 +8,12 @@ import multiprocessing
 import os
 import pickle
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -78,6 +82,13 @@ def posted(server: FakeServer) -> list[dict[str, Any]]:
 
 def cancelled(server: FakeServer) -> int:
     return sum(request.method == "DELETE" for request in server.requests)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
 
 
 class Answering(httpx.AsyncBaseTransport):
@@ -311,6 +322,33 @@ def test_what_nobody_waits_for_any_more_is_cancelled_at_the_server(
             await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(ask(), 30))
+
+
+def test_after_an_interrupt_nothing_more_is_run(
+    make: Callable[..., Reward], server: FakeServer
+) -> None:
+    reward = make()
+    server.hold()
+
+    def interrupt() -> None:
+        until(lambda: any("results" in str(request.url) for request in server.requests))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        reward.score("p", ["x"])
+    thread.join()
+    until(lambda: cancelled(server) == 1)
+
+
+def test_a_reward_that_nobody_closed_ends_with_the_process(server: FakeServer) -> None:
+    code = "import asyncio, sys, proctor; reward = proctor.Reward(sys.argv[1]); "
+    code += "print(reward.score('p', ['x']) + asyncio.run(reward.score_async('p', ['xx'])))"
+    with served(server) as url:
+        argv = [sys.executable, "-X", "dev", "-W", "error", "-c", code, url]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[0.1, 0.2]\n", "")
 
 
 def test_nothing_is_posted_for_a_caller_that_is_gone(
