@@ -176,11 +176,17 @@ class Gatherer:
         self._open = None
         if not gathering.callers:
             return
-        gathering.task = asyncio.get_running_loop().create_task(
-            self._judge_all(list(gathering.entries.values()))
-        )
+        entries = list(gathering.entries.values())
+        gathering.task = asyncio.get_running_loop().create_task(self._judge_all(entries))
         self._tasks.add(gathering.task)
-        gathering.task.add_done_callback(self._tasks.discard)
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            self._tasks.discard(task)
+            # Whatever ended it, perhaps before its first step: nobody may wait for it any more.
+            for entry in entries:
+                entry.settle(Unjudged("the reward was closed before the result came"))
+
+        gathering.task.add_done_callback(ended)
 
     def _left(self, gathering: _Gathering) -> None:
         """A caller has its answer or went away; nobody is to run programs for no one."""
@@ -193,12 +199,7 @@ class Gatherer:
 
     async def _judge_all(self, entries: list[_Entry]) -> None:
         deadline = flows.Deadline.after(self._terms.wait_s)
-        try:
-            await asyncio.gather(*(self._judge(part, deadline) for part in _parts(entries)))
-        except asyncio.CancelledError:
-            for entry in entries:
-                entry.settle(Unjudged("it was closed before the result came"))
-            raise
+        await asyncio.gather(*(self._judge(part, deadline) for part in _parts(entries)))
 
     async def _judge(self, part: list[_Entry], deadline: flows.Deadline) -> None:
         """Settle every entry; whatever goes wrong is told to those who wait for them."""

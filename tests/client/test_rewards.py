@@ -389,6 +389,23 @@ def test_each_event_loop_has_connections_of_its_own_and_closes_them(
         assert reward.score("p", ["x"]) == [0.1]
 
 
+def test_who_waits_when_the_reward_is_closed_is_told(
+    make: Callable[..., Reward], server: FakeServer
+) -> None:
+    reward = make()
+    server.hold()
+
+    async def ask() -> Any:
+        asked = asyncio.create_task(reward.judge_async("p", ["x"]))
+        while not posted(server):
+            await asyncio.sleep(0)
+        await reward.aclose()
+        return await asked
+
+    (judged,) = asyncio.run(ask())
+    assert judged.reason == "the reward was closed before the result came"
+
+
 def test_large_batches_go_in_parts(
     make: Callable[..., Reward], server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

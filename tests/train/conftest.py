@@ -1,5 +1,6 @@
 """Tests of training run in .venv-train; where there is no torch they are missing a service."""
 
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 from proctor import Client
 from tests.conftest import missing
 from tests.integration.test_up import running
+
+# Read when huggingface_hub is imported: whatever a test lacks, it is not to be downloaded.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 class _WithoutTorch(pytest.Module):

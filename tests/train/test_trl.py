@@ -1,15 +1,23 @@
 """ProctorReward in TRL's own trainers: real steps, real programs, a real server."""
 
+import asyncio
 import math
 import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from accelerate import PartialState
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+from trl.experimental.async_grpo.async_rollout_worker import (
+    RolloutGroup,
+    TrainingSequence,
+    _AsyncRolloutLoop,
+)
 from trl.trainer.utils import get_callable_name, is_async_callable
 
 from proctor import InvalidRequest
@@ -146,6 +154,39 @@ def test_trl_takes_it_for_an_async_function_with_a_name_and_a_child_can_have_it(
         assert pool.apply(alone.scored, (reward, "tiny/next", completions)) == [1.0, 0.0]
         pool.close()
         pool.join()
+
+
+def test_async_grpo_scores_a_group_with_it(tiny_url: str) -> None:
+    sequence = TrainingSequence(
+        rollout_id=0, input_ids=[0], completion_mask=[1], old_log_probs=[0.0]
+    )
+    group = RolloutGroup(
+        prompts=[[{"role": "user", "content": "?"}]] * 3,
+        reward_kwargs={"problem_id": ["tiny/next"] * 2 + [None]},
+        completions=[
+            [{"role": "assistant", "content": text}] for text in (*tiny.COMPLETIONS[:2], "poem")
+        ],
+        completions_ids=[[0]] * 3,
+        completions_sequences=[[sequence]] * 3,
+        tool_call_counts=[0] * 3,
+        tool_failure_counts=[0] * 3,
+        model_version=0,
+        group_id=0,
+        env_rewards=[None] * 3,
+        rollout_rewards=[None] * 3,
+    )
+    # The worker itself wants a vLLM server; how it scores needs no more than this of it.
+    worker = SimpleNamespace(
+        reward_funcs=[ProctorReward(tiny_url)],
+        reward_func_names=["proctor"],
+        _env_reward_types=[],
+        _provides_rollout_reward=False,
+    )
+    PartialState()  # its logger asks for one
+    right, half, unjudged = asyncio.run(_AsyncRolloutLoop._score_group(worker, group))
+    assert [right.metrics["rewards/proctor"], half.metrics["rewards/proctor"]] == [1.0, 0.5]
+    assert right.advantage > 0 > half.advantage
+    assert (math.isnan(unjudged.metrics["reward"]), unjudged.advantage) == (True, 0.0)
 
 
 def test_the_example_trains(tiny_url: str, tmp_path: Path) -> None:
