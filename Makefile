@@ -1,8 +1,10 @@
-# `make demo` and `make test` start from a bare Debian or Ubuntu; all else expects .venv.
-.PHONY: help demo test test-adversarial chaos check images bench flips simulate setup lock clean
+# `make demo`, `make train-demo` and `make test` start from a bare Debian or Ubuntu; all else expects .venv.
+.PHONY: help demo train-demo test test-adversarial chaos check images bench flips simulate setup \
+	lock clean
 
 help:
 	@echo "make demo    score HumanEval here, in an environment of its own"
+	@echo "make train-demo  train a small policy on rewards from here; its environment has torch"
 	@echo "make test    set up everything, check, and run every test"
 	@echo "make test-adversarial  attack every sandbox; a table of what came of it"
 	@echo "make chaos   kill, stop and pause everything while 5,000 programs are judged; one line of it"
@@ -19,6 +21,12 @@ demo:
 	@scripts/sandbox
 	@scripts/redis
 	@.venv/bin/proctor demo
+
+train-demo:
+	@scripts/venv train
+	@scripts/sandbox
+	@scripts/redis .venv-train
+	@.venv-train/bin/python -m proctor.train.demo
 
 test: setup
 	@scripts/check
@@ -52,6 +60,7 @@ simulate:
 
 setup:
 	@scripts/venv
+	@scripts/venv train
 	@scripts/packages
 	@scripts/compose-v2
 	@scripts/engine
@@ -61,5 +70,5 @@ lock:
 	@scripts/lock
 
 clean:
-	rm -rf .venv .proctor .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	rm -rf .venv .venv-train .proctor .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
