@@ -22,8 +22,10 @@ from proctor.errors import (
     ProctorError,
     Refused,
     ServerFailed,
+    Unscored,
     WaitTimeout,
 )
+from proctor.rewards import Judged, Reward
 from proctor.types import (
     AssertionTest,
     BatchStatus,
@@ -65,6 +67,7 @@ __all__ = [
     "ImportReport",
     "InvalidRequest",
     "Item",
+    "Judged",
     "LimitsSpec",
     "NotFound",
     "NotPermitted",
@@ -78,12 +81,14 @@ __all__ = [
     "Refused",
     "Result",
     "Retry",
+    "Reward",
     "RewardPolicy",
     "ServerFailed",
     "ServerInfo",
     "StdinTest",
     "TestCase",
     "TestResult",
+    "Unscored",
     "Verdict",
     "WaitTimeout",
     "__version__",

