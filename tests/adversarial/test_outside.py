@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,11 +109,19 @@ def test_an_agent_that_has_grown(
     monkeypatch.undo()
 
 
+# Seen to be dead by its parent, which leaves it as it is and ends.
+_LEAVES_A_ZOMBIE = """
+import os
+if (child := os.fork()) == 0:
+    os._exit(0)
+os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+print("there", flush=True)
+"""
+
+
 def test_a_zombie(init: int) -> None:
     outside = Outside(init)
-    # The shell's child ends once the shell is no shell any more: what it becomes waits for nobody.
-    child = "while grep -q sh /proc/$$/comm; do :; done"
-    with _process(init, "sh", "-c", f"({child}) 2>/dev/null & echo there; exec cat"):
+    with _process(init, sys.executable, "-I", "-S", "-c", _LEAVES_A_ZOMBIE):
         pass
     # It has come to the agent, which is no reaper: it stays until the sandbox ends.
     assert outside.left() == ["5 processes, not 4"]

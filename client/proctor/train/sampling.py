@@ -1,0 +1,119 @@
+"""Sampling completions in batches, with a cache of keys and values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from proctor.train.model import Policy
+from proctor.train.tokens import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Completions and how likely they were, row by row.
+
+    Attributes:
+        ids: prompt and completion, (rows, prompt + new); prompts are padded on the left,
+            completions on the right.
+        mask: True where a token counts, the same shape.
+        logprobs: natural logarithms of the probability with which each token of the
+            completions was drawn, (rows, new); 0 for padding.
+        texts: the completions.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    logprobs: Tensor
+    texts: list[str]
+
+    @property
+    def new(self) -> int:
+        """How many places completions have."""
+        return int(self.logprobs.shape[1])
+
+    @property
+    def lengths(self) -> Tensor:
+        """Tokens of each completion, its end included, (rows,)."""
+        return self.mask[:, -self.new :].sum(1)
+
+
+@torch.no_grad()
+def sample(
+    policy: Policy,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    *,
+    most: int,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
+    autocast: torch.dtype | None = None,
+) -> Samples:
+    """One completion for each prompt, each token drawn from the whole distribution.
+
+    Args:
+        policy: draws; in whatever mode it is.
+        tokenizer: its tokens.
+        prompts: any number of them; all are sampled at once.
+        most: tokens after which a completion is cut off, 1 or more.
+        temperature: what logits are divided by; 0 takes the likeliest token each time.
+        generator: for chance that can be repeated; it has to be on the device.
+        device: where the policy is.
+        autocast: a dtype of lower precision to compute in.
+    """
+    encoded = [tokenizer.encode(prompt) for prompt in prompts]
+    rows, longest = len(encoded), max(map(len, encoded))
+    ids = torch.full((rows, longest + most), tokenizer.end, device=device)
+    mask = torch.zeros_like(ids, dtype=torch.bool)
+    for row, tokens in enumerate(encoded):
+        ids[row, longest - len(tokens) : longest] = torch.tensor(tokens, device=device)
+        mask[row, longest - len(tokens) : longest] = True
+    logprobs = torch.zeros((rows, most), device=device)
+    running = torch.ones(rows, dtype=torch.bool, device=device)
+    cache = policy.new_cache(longest + most)
+    start, end = 0, longest
+    for place in range(most):
+        with torch.autocast(ids.device.type, autocast, enabled=autocast is not None):
+            logits = policy(ids[:, start:end], mask[:, :end], cache)[:, -1].float()
+        drawn, logprob = _drawn(logits, temperature, generator)
+        # An end that was drawn is a token like others: the policy has to learn to stop.
+        ids[:, end] = torch.where(running, drawn, tokenizer.end)
+        mask[:, end] = running
+        logprobs[:, place] = torch.where(running, logprob, 0.0)
+        running = running & (drawn != tokenizer.end)
+        start, end = end, end + 1
+        # Looking costs a wait for the device, so not at each token.
+        if place % 8 == 7 and not running.any():
+            break
+    kept = slice(0, end)
+    texts = [
+        tokenizer.decode(row[keep].tolist())
+        for row, keep in zip(ids[:, longest:end], mask[:, longest:end], strict=True)
+    ]
+    return Samples(ids[:, kept], mask[:, kept], logprobs[:, : end - longest], texts)
+
+
+def token_logprobs(
+    policy: Policy, samples: Samples, temperature: float, autocast: torch.dtype | None = None
+) -> Tensor:
+    """What a policy says of completions that were sampled: log probabilities, (rows, new)."""
+    new = samples.new
+    with torch.autocast(samples.ids.device.type, autocast, enabled=autocast is not None):
+        logits = policy(samples.ids[:, :-1], samples.mask[:, :-1])[:, -new:]
+    scaled = logits.float() / (temperature or 1.0)
+    chosen = samples.ids[:, -new:, None]
+    return torch.log_softmax(scaled, -1).gather(-1, chosen).squeeze(-1)
+
+
+def _drawn(
+    logits: Tensor, temperature: float, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Tokens, (rows,), and their log probabilities under what they were drawn from."""
+    logprobs = torch.log_softmax(logits / (temperature or 1.0), -1)
+    if temperature == 0:
+        drawn = logprobs.argmax(-1, keepdim=True)
+    else:
+        drawn = torch.multinomial(logprobs.exp(), 1, generator=generator)
+    return drawn.squeeze(-1), logprobs.gather(-1, drawn).squeeze(-1)

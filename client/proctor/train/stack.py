@@ -1,0 +1,75 @@
+"""A Proctor of one's own for a run: `proctor up` in a process beside the training."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from proctor.errors import ProctorError
+
+# The first start compiles and warms sandboxes; on a busy machine that takes its time.
+_READY_WITHIN_S = 120.0
+_STOPS_WITHIN_S = 60.0
+
+
+class NoStack(ProctorError):
+    """Raised when `proctor up` does not become ready; has the end of what it said."""
+
+
+@contextmanager
+def embedded_stack() -> Iterator[str]:
+    """The address of a server that runs as long as the context does.
+
+    The package's `server` extra has to be installed. Raises NoStack.
+    """
+    with tempfile.TemporaryDirectory(prefix="proctor-train-") as folder:
+        port = _free_port()
+        log = Path(folder) / "log"
+        command = [sys.executable, "-m", "proctor", "up", "--port", str(port)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "--state-dir", folder],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for the training, which ends the server when it has ended itself.
+                start_new_session=True,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, log)
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOPS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass  # it does not listen yet
+        time.sleep(0.1)
+    said = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    raise NoStack(f"`proctor up` did not become ready within {_READY_WITHIN_S:.0f} s\n{said}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
