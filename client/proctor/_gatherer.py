@@ -7,8 +7,6 @@ errors that are its own.
 
 import asyncio
 import contextlib
-import re
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -17,6 +15,7 @@ import httpx
 
 from proctor import _flows as flows
 from proctor import _requests as requests
+from proctor._blame import blamed, is_too_much
 from proctor._http import Async, Connection
 from proctor._requests import Options
 from proctor._retries import Retry
@@ -30,7 +29,7 @@ from proctor.errors import (
     ServerFailed,
     WaitTimeout,
 )
-from proctor.types import FieldProblem, ProblemDetails, Result, RewardPolicy, Verdict
+from proctor.types import Result, RewardPolicy
 
 # Longer than a loop takes to start a thousand tasks, and nothing beside the judging.
 GATHER_S = 0.005
@@ -43,10 +42,6 @@ PART_ITEMS = 5000
 # A server that lost its Redis has forgotten the batch; one that does so again has no memory.
 _LOSSES = 2
 _CANCEL_S = 5.0
-
-_ITEM = re.compile(r"items\[(\d+)\]\.?(.*)", re.DOTALL)
-# What the model wrote: if the server refuses that, it is the program's fault and nobody else's.
-_TEXTS = frozenset({"source", "completion", "continuation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +208,12 @@ class Gatherer:
                     if losses > _LOSSES:
                         raise
                 except InvalidRequest as error:
-                    if _is_too_much(error) and len(part) > 1:
+                    if is_too_much(error) and len(part) > 1:
                         half = len(part) // 2
                         await asyncio.gather(
                             self._judge(part[:half], deadline), self._judge(part[half:], deadline)
                         )
-                    elif not self._blamed(part, error):
+                    elif not self._settle_blamed(part, error):
                         raise
                 part = [entry for entry in part if not entry.future.done()]
         except (ConnectionFailed, ServerFailed, WaitTimeout, _Forgotten) as error:
@@ -251,40 +246,21 @@ class Gatherer:
         if missing:
             raise BadAnswer(f"batch {batch.id} ended with {len(missing)} result(s) missing")
 
+    def _settle_blamed(self, part: list[_Entry], error: InvalidRequest) -> bool:
+        """Tell those at whose submission the server found fault; whether there were any."""
+        found = blamed([entry.submission for entry in part], error, self._terms.policy)
+        for index, outcome in found.items():
+            if isinstance(outcome, Result):
+                part[index].settle(outcome)
+            else:
+                part[index].fail(outcome)
+        return bool(found)
+
     async def _cancel(self, batch_id: str) -> None:
         """Nobody will read the rest. That it failed matters less than why it was tried."""
         with contextlib.suppress(ProctorError, TimeoutError):
             async with asyncio.timeout(_CANCEL_S):
                 await self._http.run(flows.cancel(batch_id, Retry(attempts=0)))
-
-    def _blamed(self, part: list[_Entry], error: InvalidRequest) -> bool:
-        """Tell each entry that the server found fault with; whether there was any."""
-        by_item: defaultdict[int, list[FieldProblem]] = defaultdict(list)
-        for fault in error.errors:
-            if (named := _ITEM.fullmatch(fault.field)) and int(named[1]) < len(part):
-                by_item[int(named[1])].append(fault.model_copy(update={"field": named[2]}))
-        for index, faults in by_item.items():
-            entry = part[index]
-            if all(fault.field in _TEXTS for fault in faults):
-                entry.settle(self._no_program(entry.submission, faults[0].reason))
-            else:
-                entry.fail(_refusal(entry.submission, faults, error))
-        return bool(by_item)
-
-    def _no_program(self, submission: Submission, reason: str) -> Result:
-        """What a text earns that the server takes for no program: that of a compile error."""
-        return Result(
-            index=0,
-            submission_id="",
-            problem_id=submission.problem_id,
-            language=submission.item.language,
-            verdict=Verdict.CE,
-            pass_rate=0.0,
-            reward=self._terms.policy.compile_error,
-            passed=0,
-            total=0,
-            compile_output=f"the program {reason}",
-        )
 
 
 # -- helpers ----------------------------------------------------------------------------------
@@ -313,19 +289,3 @@ def _parts(entries: list[_Entry]) -> Iterator[list[_Entry]]:
         part.append(entry)
         size += more
     yield part
-
-
-def _is_too_much(error: InvalidRequest) -> bool:
-    return error.status == 413 or any(fault.field == "items" for fault in error.errors)
-
-
-def _refusal(
-    submission: Submission, faults: list[FieldProblem], error: InvalidRequest
-) -> InvalidRequest:
-    details = ProblemDetails(
-        title=error.details.title,
-        status=error.details.status,
-        detail=f"problem {submission.problem_id!r} with a program in {submission.item.language}",
-        errors=faults,
-    )
-    return InvalidRequest(details, status=error.status)
