@@ -22,8 +22,8 @@ from proctor.types import Comparer, LimitsSpec, Problem, Reference, StdinTest
 TESTS = 5
 # Inputs from which the tests are chosen. More of them find rarer differences and take longer.
 CANDIDATES = 14
-# Of the authors of demonstrations.
-CAREFUL, CARE, HABIT = 0.2, 0.3, 0.9
+# Of the author of demonstrations.
+CARE, HABIT = 0.47, 0.95
 # A test of these programs takes milliseconds: what takes a second of CPU time is in a loop.
 LIMITS = LimitsSpec(cpu_time_s=1.0, memory_mb=128)
 
@@ -66,15 +66,14 @@ class Task:
         yield from self.near_misses()
 
     def demonstration(self, rng: random.Random) -> str:
-        """A program as one of several authors writes it, most of whom are careless.
+        """A program as a careless author writes it: each piece is right with probability `CARE`.
 
-        One in five (`CAREFUL`) gets everything right. The others get a piece right with
-        probability `CARE`, and make the same mistake most of the time: so what is right is
-        neither what most of them write nor out of reach.
+        Mistakes are mostly the usual one (`HABIT`), so that what is right is a little rarer than
+        what is wrong: whoever imitates such authors, or writes what is likeliest, seldom gets a
+        whole program right.
         """
-        care = 1.0 if rng.random() < CAREFUL else CARE
         return "\n".join(
-            piece.code if not piece.slips or rng.random() < care else _slip(piece, rng)
+            piece.code if not piece.slips or rng.random() < CARE else _slip(piece, rng)
             for piece in self.pieces
         )
 

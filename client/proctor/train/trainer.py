@@ -234,8 +234,10 @@ class Trainer:
         values, scored = found.values.flatten(), found.scored.flatten()
         new = samples.mask[:, -samples.new :]
         share = grpo.shares(new, scored, objective, settings.longest)
+        # Without an advantage a completion has no gradient but that of the divergence.
+        telling = scored if self._reference is not None else values != 0
         losses: list[grpo.Loss] = []
-        for rows in torch.arange(len(values), device=self._device).split(settings.rows):
+        for rows in telling.nonzero().squeeze(-1).split(settings.rows):
             part = _rows(samples, rows)
             reference = None
             if self._reference is not None:
