@@ -67,25 +67,29 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 # -- Hugging Face's ---------------------------------------------------------------------------
 
 
-def hugging_face(**options: Any) -> Any:
+def hugging_face(*, ends: bool = True) -> Any:
     """A tokenizer whose words are letters, and which would add a beginning by itself."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    words = {word: number for number, word in enumerate(["<eos>", "<bos>", "<unk>", *"abc"])}
-    made = Tokenizer(models.WordLevel(words, unk_token="<unk>"))  # noqa: S106  no password
+    eos, bos, unk = special = ["<eos>", "<bos>", "<unk>"]
+    words = {word: number for number, word in enumerate([*special, *"abc"])}
+    made = Tokenizer(models.WordLevel(words, unk_token=unk))
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     made.decoder = decoders.Fuse()
     made.post_processor = processors.TemplateProcessing(
-        single="<bos> $A", special_tokens=[("<bos>", 1)]
+        single=f"{bos} $A", special_tokens=[(bos, 1)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, bos_token="<bos>", unk_token="<unk>", **options
+        tokenizer_object=made,
+        bos_token=bos,
+        unk_token=unk,
+        eos_token=eos if ends else None,
     )
 
 
 def test_hugging_faces_tokenizers_are_ours_without_special_tokens() -> None:
-    theirs = hugging_face(eos_token="<eos>")
+    theirs = hugging_face()
     assert theirs.encode("abc") == [1, 3, 4, 5]
     ours = HuggingFaceTokenizer(theirs)
     assert (ours.size, ours.end) == (6, 0)
@@ -95,4 +99,4 @@ def test_hugging_faces_tokenizers_are_ours_without_special_tokens() -> None:
 
 def test_one_without_an_end_is_refused() -> None:
     with pytest.raises(ValueError, match="no eos_token"):
-        HuggingFaceTokenizer(hugging_face())
+        HuggingFaceTokenizer(hugging_face(ends=False))
