@@ -23,7 +23,7 @@ def drawn(
     temperature: float = 1.0,
     autocast: torch.dtype | None = None,
 ) -> Samples:
-    return sample(
+    samples: Samples = sample(
         policy,
         LETTERS,
         prompts,
@@ -32,6 +32,7 @@ def drawn(
         generator=torch.Generator().manual_seed(seed),
         autocast=autocast,
     )
+    return samples
 
 
 @POLICIES

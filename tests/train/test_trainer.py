@@ -183,8 +183,8 @@ def test_a_steps_figures_by_hand() -> None:
         {"a": {"b": 1.0}, "b": {"c": 1.0}, "c": {"": 1.0}, "g": {"g": 1.0}}, LETTERS
     )
     # "a" is answered "bc" and an end at the last place; "g" goes on and on.
-    worth = {"p/a": [1.0, 0.5], "p/g": [0.0, None]}
-    judge = FakeJudge(lambda problem, _: worth[problem].pop(0))
+    worth: dict[str, Iterator[float | None]] = {"p/a": iter([1.0, 0.5]), "p/g": iter([0.0, None])}
+    judge = FakeJudge(lambda problem, _: next(worth[problem]))
     prompts = [Prompt("p/a", "a"), Prompt("p/g", "g")]
     (step,) = run(made(judge, policy=policy, prompts=prompts, steps=1, group=2, longest=3))
     assert step["reward"] == step["pass_rate"] == pytest.approx(1.5 / 3)
@@ -307,10 +307,15 @@ def test_the_waiting_is_timed() -> None:
             return super().judge(problems, completions)
 
     trainer = made(Slow(vowels), steps=1)
-    timer = threading.Thread(target=lambda: began.wait(WAIT_S) and waiting.set())
-    timer.start()
+
+    def release() -> None:
+        assert began.wait(WAIT_S)
+        waiting.set()
+
+    releasing = threading.Thread(target=release)
+    releasing.start()
     (metrics,) = trainer.run()
-    timer.join()
+    releasing.join()
     assert 0 < metrics["wait_s"] < metrics["step_s"]
     assert metrics["wait_share"] == metrics["wait_s"] / metrics["step_s"]
     assert metrics["sample_s"] < metrics["step_s"]
@@ -327,7 +332,7 @@ def test_the_waiting_is_timed() -> None:
 def test_a_run_that_is_resumed_is_the_run_that_was_not_interrupted(
     tmp_path: Path, overlap: bool, passes: int
 ) -> None:
-    options = {"overlap": overlap, "passes": passes, "warm_up": 5}
+    options: dict[str, Any] = {"overlap": overlap, "passes": passes, "warm_up": 5}
     straight = made(FakeJudge(vowels), **options)
     expected = run(straight)
     first = made(FakeJudge(vowels), **options)
@@ -383,12 +388,10 @@ def test_a_run_that_ended_by_an_error_can_be_gone_on_with() -> None:
             return answers
 
     trainer = made(Failing(vowels))
-    found = []
     with pytest.raises(OSError, match="gone"):
-        found.extend(untimed(metrics) for metrics in trainer.run())
+        run(trainer)
     assert trainer.step == 2
-    found = expected[:2] + run(trainer)
-    assert found == expected
+    assert expected[:2] + run(trainer) == expected
 
 
 def test_there_is_no_checkpoint_in_an_empty_folder(tmp_path: Path) -> None:
