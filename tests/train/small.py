@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from proctor.train.model import Policy, Size, Transformer
+from proctor.train.model import HuggingFacePolicy, Size, Transformer
 from proctor.train.rollouts import Judged
 from proctor.types import Verdict
 
@@ -72,11 +72,9 @@ def transformer(vocabulary: int = Letters().size, seed: int = 0, *, layers: int 
     return made
 
 
-def llama(vocabulary: int = Letters().size) -> Policy:
+def llama(vocabulary: int = Letters().size) -> HuggingFacePolicy:
     """Hugging Face's Llama, as small."""
     from transformers import LlamaConfig, LlamaForCausalLM
-
-    from proctor.train.model import HuggingFacePolicy
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -93,6 +91,25 @@ def llama(vocabulary: int = Letters().size) -> Policy:
             bos_token_id=None,
         )
         return HuggingFacePolicy(LlamaForCausalLM(config).eval())
+
+
+def gpt2(vocabulary: int = Letters().size) -> HuggingFacePolicy:
+    """Hugging Face's GPT-2, as small. To it positions are numbers, not distances as to Llama."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = GPT2Config(
+            vocab_size=vocabulary,
+            n_positions=64,
+            n_embd=16,
+            n_layer=2,
+            n_head=2,
+            initializer_range=0.3,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+        return HuggingFacePolicy(GPT2LMHeadModel(config).eval())
 
 
 @dataclass(frozen=True, slots=True)

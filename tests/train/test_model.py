@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from proctor.train.model import Policy, Size, Transformer
+from proctor.train.model import HuggingFacePolicy, Policy, Size, Transformer
 from tests.train import small
 
 EXACT = {"rtol": 0.0, "atol": 1e-5}
-POLICIES = pytest.mark.parametrize("make", [small.transformer, small.llama])
+POLICIES = pytest.mark.parametrize("make", [small.transformer, small.llama, small.gpt2])
 
 
 def ids(rows: int, length: int, seed: int = 0) -> Tensor:
@@ -94,6 +94,16 @@ def test_every_parameter_has_a_gradient_padding_or_not(make: Callable[[], Policy
         assert parameter.grad is not None
         assert parameter.grad.isfinite().all()
         assert parameter.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("make", [small.llama, small.gpt2])
+@torch.no_grad()
+def test_hugging_faces_models_say_what_they_say_without_us(
+    make: Callable[[], HuggingFacePolicy],
+) -> None:
+    policy, tokens = make(), ids(2, 6)
+    expected = policy.model(input_ids=tokens).logits
+    torch.testing.assert_close(policy(tokens, whole(tokens)), expected, **EXACT)
 
 
 def test_a_size_says_how_large_a_model_is() -> None:

@@ -11,7 +11,7 @@ from tests.train import small
 
 LETTERS = small.Letters()
 PROMPTS = ["a", "bcd", "gfedcb", "aa"]
-POLICIES = pytest.mark.parametrize("make", [small.transformer, small.llama])
+POLICIES = pytest.mark.parametrize("make", [small.transformer, small.llama, small.gpt2])
 
 
 def drawn(
@@ -88,9 +88,10 @@ def test_the_same_seed_draws_the_same_and_another_other_texts() -> None:
 
 
 def test_an_end_that_is_drawn_counts_and_nothing_after_it() -> None:
-    # What follows a letter is certain; only "g" never ends.
+    # What follows a letter is certain; "g" never ends, and after an end something would follow.
     policy = small.bigram(
-        {"a": {"b": 1.0}, "b": {"c": 1.0}, "c": {"": 1.0}, "g": {"g": 1.0}}, LETTERS
+        {"a": {"b": 1.0}, "b": {"c": 1.0}, "c": {"": 1.0}, "g": {"g": 1.0}, "": {"a": 1.0}},
+        LETTERS,
     )
     samples = drawn(policy, ["a", "ab", "g", "c"], most=5)
     assert samples.texts == ["bc", "c", "ggggg", ""]

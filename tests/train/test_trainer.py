@@ -5,6 +5,7 @@ import pickle
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from proctor.testing import FakeServer
 from proctor.train import checkpoints
 from proctor.train.grpo import Objective
 from proctor.train.model import Policy
-from proctor.train.rollouts import Judge, Judged, Prompt
+from proctor.train.rollouts import Asking, Judge, Judged, Prompt, Rollout
+from proctor.train.sampling import Samples
 from proctor.train.tokens import Tokenizer
 from proctor.train.trainer import Metrics, Settings, Trainer
 from tests.train import small
@@ -421,19 +423,25 @@ def test_a_wrong_problem_id_stops_the_run_at_once(overlap: bool) -> None:
     assert trainer.step == 0
 
 
-def test_nothing_more_is_asked_after_an_error() -> None:
+def test_what_was_asked_after_a_failure_is_not_judged_first() -> None:
+    both_asked = threading.Event()
+
     class Failing(FakeJudge):
         def judge(self, problems: Sequence[str], completions: Sequence[str]) -> Sequence[Judged]:
             super().judge(problems, completions)
-            assert letters.wait_for(8 * 2)  # the next one is there and would be asked for
+            assert both_asked.wait(WAIT_S)
             raise OSError("gone")
 
-    letters, judge = Counted(), Failing(vowels)
-    with pytest.raises(OSError, match="gone"):
-        run(made(judge, tokenizer=letters))
-    for thread in threading.enumerate():
-        if thread.name.startswith("asking"):
-            thread.join()
+    judge = Failing(vowels)
+    nothing = torch.zeros(1, 1)
+    rollout = Rollout(PROMPTS[:1], Samples(nothing, nothing.bool(), nothing, ["a"]), 0)
+    with Asking(judge) as asking:
+        first, second = asking.ask(rollout), asking.ask(rollout)
+        both_asked.set()
+        with pytest.raises(OSError, match="gone"):
+            first.wait()
+        with pytest.raises(CancelledError):
+            second.wait()
     assert len(judge.calls) == 1
 
 
@@ -445,13 +453,15 @@ def blocking() -> Iterator[Callable[[], Any]]:
 
     class Blocking(FakeJudge):
         begun = threading.Event()
+        ended = False
 
         def judge(self, problems: Sequence[str], completions: Sequence[str]) -> Sequence[Judged]:
             answers = super().judge(problems, completions)
             if len(self.calls) > 1:
                 threads.append(threading.current_thread())
                 self.begun.set()
-                assert over.wait(WAIT_S)
+                over.wait(WAIT_S)
+                self.ended = True
             return answers
 
     yield lambda: Blocking(vowels)
@@ -466,6 +476,7 @@ def test_who_leaves_a_run_waits_for_no_judge(blocking: Callable[[], Any]) -> Non
     next(running)
     assert judge.begun.wait(WAIT_S)
     running.close()  # type: ignore[attr-defined]  # what run gives is a generator
+    assert not judge.ended
 
 
 def test_the_end_of_a_reward_ends_what_it_is_asked() -> None:
