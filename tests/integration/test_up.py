@@ -51,9 +51,14 @@ class Up:
 
 @contextmanager
 def running(
-    state_dir: Path, *, redis_url: str = "", keys_file: str = "", wait: bool = True
+    state_dir: Path,
+    *,
+    port: int = 0,
+    redis_url: str = "",
+    keys_file: str = "",
+    wait: bool = True,
 ) -> Iterator[Up]:
-    port = free_port()
+    port = port or free_port()
     argv = [sys.executable, "-m", "proctor", "up", "--port", str(port), "--workers", "2"]
     argv += ["--sandbox", "bubblewrap", "--state-dir", str(state_dir)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PROCTOR_")}

@@ -107,4 +107,5 @@ def _curve(
     axis.set_xlabel("step")
     axis.set_ylim(0, top)
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    if axis.lines:  # matplotlib warns of a legend of nothing
+        axis.legend(fontsize=8)

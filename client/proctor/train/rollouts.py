@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -85,12 +85,22 @@ class Asking:
         self._judge = judge
         # One after the other: the judge has its own concurrency, and the oldest is needed first.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="asking")
+        self._failed = False
 
     def ask(self, rollout: Rollout) -> Asked:
         """Have a rollout judged."""
         problems = [each.problem_id for each in rollout.prompts for _ in range(rollout.group)]
-        answer = self._threads.submit(self._judge.judge, problems, rollout.samples.texts)
-        return Asked(rollout, answer)
+        return Asked(rollout, self._threads.submit(self._answer, problems, rollout.samples.texts))
+
+    def _answer(self, problems: Sequence[str], completions: Sequence[str]) -> Sequence[Judged]:
+        # The error of an earlier rollout ends the run; its end must not wait for this one.
+        if self._failed:
+            raise CancelledError
+        try:
+            return self._judge.judge(problems, completions)
+        except BaseException:
+            self._failed = True
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -101,4 +111,6 @@ class Asking:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        # Not waited for: after an error or Ctrl-C what is under way may take minutes, and nobody
+        # wants it any more. At the end of a run nothing is.
+        self._threads.shutdown(wait=False, cancel_futures=True)

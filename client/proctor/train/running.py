@@ -1,6 +1,7 @@
 """Runs the programs that the task family itself puts together. Nothing that a model wrote."""
 
 import contextlib
+import functools
 import io
 from types import CodeType
 
@@ -24,6 +25,8 @@ def run_here(source: str, given: str) -> str | None:
     return printed.getvalue().strip()
 
 
+# A program is run for one input after the other, and compiling it takes most of the time.
+@functools.lru_cache(maxsize=16)
 def _code(source: str) -> CodeType | None:
     try:
         return compile(source, "task", "exec")

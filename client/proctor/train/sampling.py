@@ -62,8 +62,13 @@ def sample(
         generator: for chance that can be repeated; it has to be on the device.
         device: where the policy is.
         autocast: a dtype of lower precision to compute in.
+
+    Raises:
+        ValueError: a prompt has no tokens, so there is nothing that its first could follow.
     """
     encoded = [tokenizer.encode(prompt) for prompt in prompts]
+    if not all(encoded):
+        raise ValueError("a prompt has no tokens: begin it with something")
     rows, longest = len(encoded), max(map(len, encoded))
     ids = torch.full((rows, longest + most), tokenizer.end, device=device)
     mask = torch.zeros_like(ids, dtype=torch.bool)

@@ -17,7 +17,7 @@ from proctor.errors import ProctorError
 
 # The first start compiles and warms sandboxes; on a busy machine that takes its time.
 _READY_WITHIN_S = 120.0
-_STOPS_WITHIN_S = 60.0
+_STOPS_WITHIN_S = 30.0
 
 
 class NoStack(ProctorError):
@@ -48,12 +48,7 @@ def embedded_stack() -> Iterator[str]:
             _wait_until_ready(url, process, log)
             yield url
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOPS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
 
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -66,7 +61,24 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
             pass  # it does not listen yet
         time.sleep(0.1)
     said = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    status = process.poll()
+    if status is not None:
+        raise NoStack(f"`proctor up` ended with status {status} before it was ready\n{said}")
     raise NoStack(f"`proctor up` did not become ready within {_READY_WITHIN_S:.0f} s\n{said}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    # Its children have sessions of their own: killed, it would leave them behind. Asked a second
+    # time, it kills them itself.
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.kill()
+    process.wait()
 
 
 def _free_port() -> int:

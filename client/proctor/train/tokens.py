@@ -76,7 +76,11 @@ class PieceTokenizer:
     @classmethod
     def load(cls, path: Path) -> "PieceTokenizer":
         """Read what `save` wrote. Raises OSError, ValueError."""
-        return cls(json.loads(path.read_text())["pieces"])
+        found = json.loads(path.read_text())
+        pieces = found.get("pieces") if isinstance(found, dict) else None
+        if not isinstance(pieces, list):
+            raise ValueError(f"{path} is no tokenizer that was saved here")
+        return cls(pieces)
 
 
 class HuggingFaceTokenizer:

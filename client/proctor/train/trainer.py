@@ -18,7 +18,7 @@ from torch import Tensor
 
 from proctor.train import grpo
 from proctor.train.model import Policy
-from proctor.train.rollouts import Asked, Asking, Judge, Judged, Prompt, Rollout
+from proctor.train.rollouts import Asking, Judge, Judged, Prompt, Rollout
 from proctor.train.sampling import Samples, sample, token_logprobs
 from proctor.train.tokens import Tokenizer
 
@@ -70,6 +70,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.group < 2:
             raise ValueError(f"group is {self.group}: advantages need 2 completions or more")
+        for name in ("prompts", "longest", "passes", "rows"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: there has to be 1 or more")
         if self.temperature <= 0:
             raise ValueError(f"temperature is {self.temperature}: sampling needs one above 0")
 
@@ -122,8 +125,8 @@ class Trainer:
         self._generator = torch.Generator(self._device).manual_seed(settings.seed)
         self._order = random.Random(settings.seed)  # noqa: S311  a seed is what is wanted
         self._upcoming: deque[int] = deque()
-        self._asked: deque[Asked] = deque()
-        self._unasked: list[Rollout] = []
+        # Sampled and not learned from, the oldest first.
+        self._unlearned: deque[Rollout] = deque()
         self._sampled = 0
         self._updates = 0
         self.step = 0
@@ -132,20 +135,20 @@ class Trainer:
         """Train; the figures of each step as it ends."""
         ahead = 1 if self.settings.overlap else 0
         with Asking(self._judge) as asking:
-            # What a checkpoint says was sampled is asked for again: the answers were not kept.
-            self._asked = deque(asking.ask(rollout) for rollout in self._unasked)
-            self._unasked = []
+            # What an earlier run left is asked for again: the answers were not kept.
+            asked = deque(asking.ask(rollout) for rollout in self._unlearned)
             while self.step < self.settings.steps:
                 began = time.monotonic()
                 drawn = 0
-                while len(self._asked) <= ahead and self._sampled < self.settings.steps:
+                while len(asked) <= ahead and self._sampled < self.settings.steps:
                     rollout = self._sample()
                     drawn += int(rollout.samples.lengths.sum())
-                    self._asked.append(asking.ask(rollout))
+                    self._unlearned.append(rollout)
+                    asked.append(asking.ask(rollout))
                 sampled = time.monotonic()
-                asked = self._asked.popleft()
-                judged, waited = asked.wait()
-                metrics = self._learn(asked.rollout, judged)
+                judged, waited = asked[0].wait()
+                metrics = self._learn(asked.popleft().rollout, judged)
+                self._unlearned.popleft()  # not before: an error leaves it for the next run
                 self.step += 1
                 took = time.monotonic() - began
                 yield {
@@ -166,7 +169,7 @@ class Trainer:
             "generator": self._generator.get_state(),
             "order": self._order.getstate(),
             "upcoming": list(self._upcoming),
-            "unlearned": [_kept(asked.rollout) for asked in self._asked],
+            "unlearned": [_kept(rollout) for rollout in self._unlearned],
             "sampled": self._sampled,
             "updates": self._updates,
             "step": self.step,
@@ -180,7 +183,7 @@ class Trainer:
         version, numbers, gauss = state["order"]
         self._order.setstate((version, tuple(numbers), gauss))
         self._upcoming = deque(state["upcoming"])
-        self._unasked = [_restored(kept, self._device) for kept in state["unlearned"]]
+        self._unlearned = deque(_restored(kept, self._device) for kept in state["unlearned"])
         self._sampled = state["sampled"]
         self._updates = state["updates"]
         self.step = state["step"]
@@ -217,7 +220,8 @@ class Trainer:
         found = grpo.advantages(rewards, settings.objective.scale)
         metrics = _said(judged) | {
             "length": float(samples.lengths.float().mean()),
-            "cut_off": float((samples.lengths == settings.longest).float().mean()),
+            # Whoever did not go on to the last place has an end there, drawn or as padding.
+            "cut_off": float((samples.ids[:, -1] != self._tokenizer.end).float().mean()),
             "unscored_groups": found.unscored_groups,
             "equal_groups": found.equal_groups,
             "staleness": self._updates // settings.passes - rollout.updates // settings.passes,

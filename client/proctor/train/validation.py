@@ -56,7 +56,7 @@ def validate(tasks: Sequence[Task], client: Client, *, near_misses: int = 1) -> 
         commonest, _ = Counter(task.outputs).most_common(1)[0]
         programs = {
             "reference": task.reference,
-            "empty": "pass",
+            "empty": "pass",  # a server refuses a program without text
             "constant": f"print({commonest!r})",
             "echo": _ECHO,
         }
@@ -66,18 +66,18 @@ def validate(tasks: Sequence[Task], client: Client, *, near_misses: int = 1) -> 
             wanted.append((task, name))
     # One failing test says enough of the many that should fail.
     batch = client.submit(items, stop="first_failure", reward="all_or_nothing")
-    accepted: set[int] = set()
+    verdicts: dict[int, Verdict] = {}
     for result in batch.results():
         if result.verdict is None or result.verdict is Verdict.IE:
             raise ProctorError(f"{result.problem_id} could not be judged: {result.reason}")
-        if result.verdict is Verdict.AC:
-            accepted.add(result.index)
+        verdicts[result.index] = result.verdict
     near = caught = 0
     for index, (task, name) in enumerate(wanted):
         if name == "near miss":
             near += 1
-            caught += index not in accepted
-        elif (index in accepted) != (name == "reference"):
-            said = "is accepted" if index in accepted else "is not accepted"
-            raise InvalidTask(f"{task.id}: its {name} program {said} ({task.prompt})")
+            caught += verdicts[index] is not Verdict.AC
+        elif (verdicts[index] is Verdict.AC) != (name == "reference"):
+            raise InvalidTask(
+                f"{task.id}: its {name} program is judged {verdicts[index]} ({task.prompt})"
+            )
     return Validation(len(tasks), len(items), near, caught)
