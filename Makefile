@@ -70,5 +70,6 @@ lock:
 	@scripts/lock
 
 clean:
-	rm -rf .venv .venv-train .proctor .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	rm -rf .venv .venv-train .proctor train-demo bench/out
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

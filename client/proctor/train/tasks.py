@@ -97,7 +97,9 @@ class Task:
 
 
 def generate(count: int, seed: int, *, levels: Sequence[int] = (1, 2, 3, 4, 5)) -> list[Task]:
-    """So many distinct tasks, levels in turn; the same seed gives the same ones.
+    """So many distinct tasks; the same seed gives the same ones.
+
+    Levels are tried in turn, and those of which more turn out fair and new have more tasks.
 
     Raises:
         ValueError: there is no such level, or not that many distinct tasks could be found.
