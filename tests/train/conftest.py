@@ -14,6 +14,8 @@ from tests.integration.test_up import running
 
 # Read when huggingface_hub is imported: whatever a test lacks, it is not to be downloaded.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Read when torch is: its threads spin while they wait for one that other tests keep from a core.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 class _WithoutTorch(pytest.Module):

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.train import tiny
 
 
+@pytest.mark.timeout(900)
 def test_the_demo_trains_a_model_from_nothing(bubblewrap: str, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "proctor.train.demo", "--quick", "--folder", str(tmp_path)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)

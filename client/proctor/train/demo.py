@@ -5,6 +5,8 @@ learns from what the judge says of its own programs. What it is measured on, it 
 """
 
 import random
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -121,6 +123,8 @@ def main(
     plan = replace(plan, training=training, pretraining=replace(plan.pretraining, seed=seed))
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     console = Console(highlight=False)
+    # The server beside it is to end with it, however it is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with nullcontext(url) if url else embedded_stack() as server:
             run = _Run(console, plan, folder, server, seed)
@@ -128,7 +132,10 @@ def main(
     except (ProctorError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     if not reached and not quick:
-        raise SystemExit(1)
+        raise click.ClickException(
+            f"a sampled pass rate of at most {AT_MOST_BEFORE:.0%} before and at least "
+            f"{AT_LEAST_AFTER:.0%} after was to be shown, and was not"
+        )
 
 
 class _Run:

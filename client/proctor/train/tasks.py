@@ -23,7 +23,7 @@ TESTS = 5
 # Inputs from which the tests are chosen. More of them find rarer differences and take longer.
 CANDIDATES = 14
 # Of the author of demonstrations.
-CARE, HABIT = 0.47, 0.95
+CARE, HABIT = 0.55, 0.6
 # A test of these programs takes milliseconds: what takes a second of CPU time is in a loop.
 LIMITS = LimitsSpec(cpu_time_s=1.0, memory_mb=128)
 
@@ -68,9 +68,8 @@ class Task:
     def demonstration(self, rng: random.Random) -> str:
         """A program as a careless author writes it: each piece is right with probability `CARE`.
 
-        Mistakes are mostly the usual one (`HABIT`), so that what is right is a little rarer than
-        what is wrong: whoever imitates such authors, or writes what is likeliest, seldom gets a
-        whole program right.
+        A mistake is the usual one with probability `HABIT`, else any. Each piece is right more
+        often than not, and a whole program seldom is.
         """
         return "\n".join(
             piece.code if not piece.slips or rng.random() < CARE else _slip(piece, rng)
