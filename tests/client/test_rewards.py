@@ -324,8 +324,16 @@ def test_what_nobody_waits_for_any_more_is_cancelled_at_the_server(
     asyncio.run(asyncio.wait_for(ask(), 30))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as Python has it: what a shell starts in the background ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_after_an_interrupt_nothing_more_is_run(
-    make: Callable[..., Reward], server: FakeServer
+    interruptible: None, make: Callable[..., Reward], server: FakeServer
 ) -> None:
     reward = make()
     server.hold()
