@@ -101,7 +101,7 @@ def _curve(
         points = [(each["step"], each[name]) for each in metrics if name in each]
         if points:
             # What is measured now and then is shown where it was measured.
-            mark = "o-" if len(points) < len(metrics) / 2 and name == "heldout" else "-"
+            mark = "o-" if name == "heldout" else "-"
             axis.plot(*zip(*points, strict=True), mark, label=label, markersize=4)
     axis.set_title(title, fontsize=10)
     axis.set_xlabel("step")

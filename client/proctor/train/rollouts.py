@@ -20,7 +20,7 @@ class Prompt:
 
 
 class Judged(Protocol):
-    """What the judge says of one completion. `proctor.Result` is one."""
+    """What the judge says of one completion. `proctor.Judged` is one."""
 
     @property
     def reward(self) -> float | None:

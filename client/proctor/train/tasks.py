@@ -52,7 +52,7 @@ class Task:
     @property
     def reference(self) -> str:
         """A program that does what the task says."""
-        return "\n".join(piece.code for piece in self.pieces)
+        return _program(self.pieces)
 
     def near_misses(self) -> Iterator[str]:
         """Programs with exactly one piece got wrong."""
@@ -125,7 +125,7 @@ def generate(count: int, seed: int, *, levels: Sequence[int] = (1, 2, 3, 4, 5)) 
 def _task(level: int, maker: Maker, rng: random.Random) -> Task | None:
     """A task, or None where no tests would make it a fair one."""
     pieces, make_input = maker(rng)
-    reference = "\n".join(piece.code for piece in pieces)
+    reference = _program(pieces)
     candidates = list(dict.fromkeys(make_input(rng) for _ in range(CANDIDATES)))
     printed = {given: run_here(reference, given) for given in candidates}
     # What prints nothing, its input or always the same asks for nothing.
@@ -175,6 +175,10 @@ def _chosen(
         left = [c for c in left if best not in c] or list(caught)
     # The example is the one that gives least away.
     return [chosen[-1], *chosen[:-1]]
+
+
+def _program(pieces: Sequence[Piece]) -> str:
+    return "\n".join(piece.code for piece in pieces)
 
 
 def _slip(piece: Piece, rng: random.Random) -> str:
