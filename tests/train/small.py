@@ -42,11 +42,16 @@ class Bigram(nn.Module):
         super().__init__()
         self.table = nn.Parameter(logits.float())
 
-    def forward(self, ids: Tensor, mask: Tensor, cache: Any = None) -> Tensor:
-        found: Tensor = self.table[ids]
+    def forward(
+        self, ids: Tensor, mask: Tensor, cache: Any = None, *, last: int | None = None
+    ) -> Tensor:
+        found: Tensor = self.table[ids[:, -(last or ids.shape[1]) :]]
         return found
 
     def new_cache(self, length: int) -> None:
+        return None
+
+    def repeated(self, cache: None, times: int) -> None:
         return None
 
 

@@ -39,6 +39,16 @@ def test_token_by_token_with_a_cache_is_the_same_as_all_at_once(
 
 
 @POLICIES
+@torch.no_grad()
+def test_only_the_last_logits_are_made_where_no_others_are_asked_for(
+    make: Callable[[], Policy],
+) -> None:
+    policy, tokens = make(), ids(2, 6)
+    found = policy(tokens, whole(tokens), last=2)
+    torch.testing.assert_close(found, policy(tokens, whole(tokens))[:, -2:], **EXACT)
+
+
+@POLICIES
 @pytest.mark.parametrize("filler", [0, 5])
 @torch.no_grad()
 def test_padding_on_the_left_changes_nothing(make: Callable[[], Policy], filler: int) -> None:

@@ -19,6 +19,7 @@ def drawn(
     prompts: list[str] = PROMPTS,
     *,
     most: int = 12,
+    each: int = 1,
     seed: int = 0,
     temperature: float = 1.0,
     autocast: torch.dtype | None = None,
@@ -28,6 +29,7 @@ def drawn(
         LETTERS,
         prompts,
         most=most,
+        each=each,
         temperature=temperature,
         generator=torch.Generator().manual_seed(seed),
         autocast=autocast,
@@ -112,20 +114,31 @@ def test_an_end_that_is_drawn_counts_and_nothing_after_it() -> None:
 
 
 def test_sampling_ends_soon_after_the_last_row_has() -> None:
-    asked: list[int] = []
-
-    class Counting(small.Bigram):
-        def forward(
-            self, ids: torch.Tensor, mask: torch.Tensor, cache: object = None
-        ) -> torch.Tensor:
-            asked.append(ids.shape[1])
-            return super().forward(ids, mask, cache)
-
     policy = Counting(small.bigram({}, LETTERS).table.detach())
     samples = drawn(policy, ["abc", "a"], most=1000)
     assert samples.texts == ["", ""]
-    assert asked == [3] + [1] * 7  # the prompts once, then only what is new
+    assert policy.asked == [(2, 3)] + [(2, 1)] * 7  # the prompts once, then only what is new
     assert samples.new == 8
+
+
+def test_a_prompt_is_read_once_for_all_its_completions() -> None:
+    policy = Counting(small.bigram({"a": {"b": 0.5, "c": 0.5}}, LETTERS).table.detach())
+    samples = drawn(policy, ["aba", "ca"], most=2, each=40)
+    assert policy.asked == [(2, 3), (80, 1)]
+    assert samples.ids[:40, :3].unique(dim=0).tolist() == [LETTERS.encode("aba")]
+    assert set(samples.texts[:40]) == set(samples.texts[40:]) == {"b", "c"}
+
+
+@POLICIES
+@torch.no_grad()
+def test_completions_of_one_prompt_are_those_of_the_prompt_repeated(
+    make: Callable[[], Policy],
+) -> None:
+    policy = make()
+    shared = drawn(policy, PROMPTS, each=3)
+    alone = drawn(policy, [prompt for prompt in PROMPTS for _ in range(3)])
+    assert shared.texts == alone.texts
+    assert shared.ids.equal(alone.ids)
 
 
 def test_tokens_come_as_often_as_they_are_likely() -> None:
@@ -149,3 +162,22 @@ def test_a_temperature_sharpens_or_levels_the_distribution() -> None:
 def test_a_prompt_of_no_tokens_is_refused(prompts: list[str]) -> None:
     with pytest.raises(ValueError, match="a prompt has no tokens"):
         drawn(small.transformer(), prompts)
+
+
+class Counting(small.Bigram):
+    """Notes the shape of the ids of each call."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__(logits)
+        self.asked: list[tuple[int, ...]] = []
+
+    def forward(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        cache: object = None,
+        *,
+        last: int | None = None,
+    ) -> torch.Tensor:
+        self.asked.append(tuple(ids.shape))
+        return super().forward(ids, mask, cache, last=last)

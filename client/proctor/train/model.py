@@ -34,21 +34,38 @@ class Cache:
         all_values[:, :, self.used : end] = values
         return all_keys[:, :, :end], all_values[:, :, :end]
 
+    def repeated(self, times: int) -> "Cache":
+        """Each row so many times, one after the other."""
+        made = Cache(self.length)
+        made.used = self.used
+        made.layers = [
+            (keys.repeat_interleave(times, 0), values.repeat_interleave(times, 0))
+            for keys, values in self.layers
+        ]
+        return made
+
 
 class Policy(Protocol):
     """A causal language model, as sampling and training see it."""
 
-    def __call__(self, ids: Tensor, mask: Tensor, cache: Any = None) -> Tensor:
-        """Logits, (batch, new, vocabulary), of what follows each of the new tokens.
+    def __call__(
+        self, ids: Tensor, mask: Tensor, cache: Any = None, *, last: int | None = None
+    ) -> Tensor:
+        """Logits, (batch, last, vocabulary), of what follows each of the last new tokens.
 
         Args:
             ids: the new tokens, (batch, new).
             mask: True where a token counts and False for padding, (batch, all so far).
             cache: what `new_cache` gave, where `ids` goes on from earlier calls.
+            last: how many of the new tokens are asked about; all of them unless said. With a
+                vocabulary of 150,000 tokens it is logits that take most of the memory.
         """
 
     def new_cache(self, length: int) -> Any:
         """A cache for so many positions."""
+
+    def repeated(self, cache: Any, times: int) -> Any:
+        """A cache in which each row is there so many times, one after the other."""
 
     def parameters(self) -> Any:
         """What is trained; torch's."""
@@ -86,7 +103,9 @@ class Transformer(nn.Module):
         self.norm = nn.RMSNorm(size.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
 
-    def forward(self, ids: Tensor, mask: Tensor, cache: Cache | None = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, mask: Tensor, cache: Cache | None = None, *, last: int | None = None
+    ) -> Tensor:
         """Logits; see `Policy`."""
         new = ids.shape[1]
         positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, -new:]
@@ -102,11 +121,15 @@ class Transformer(nn.Module):
             x = block(x, turn, seen[:, None], cache, layer)
         if cache is not None:
             cache.used += new
-        return functional.linear(self.norm(x), self.embedding.weight)
+        return functional.linear(self.norm(x[:, -(last or new) :]), self.embedding.weight)
 
     def new_cache(self, length: int) -> Cache:
         """A cache for so many positions."""
         return Cache(length)
+
+    def repeated(self, cache: Cache, times: int) -> Cache:
+        """A cache in which each row is there so many times, one after the other."""
+        return cache.repeated(times)
 
     def config(self) -> dict[str, int]:
         """The size as plain values, for a checkpoint."""
@@ -168,7 +191,9 @@ class HuggingFacePolicy(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, ids: Tensor, mask: Tensor, cache: Any = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, mask: Tensor, cache: Any = None, *, last: int | None = None
+    ) -> Tensor:
         """Logits; see `Policy`."""
         positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         out = self.model(
@@ -177,6 +202,7 @@ class HuggingFacePolicy(nn.Module):
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,
+            logits_to_keep=last or 0,  # 0 is all, as transformers has it
         )
         logits: Tensor = out.logits
         return logits
@@ -186,3 +212,8 @@ class HuggingFacePolicy(nn.Module):
         from transformers import DynamicCache  # optional: only such models need the library
 
         return DynamicCache()
+
+    def repeated(self, cache: Any, times: int) -> Any:
+        """A cache in which each row is there so many times, one after the other."""
+        cache.batch_repeat_interleave(times)
+        return cache

@@ -46,18 +46,20 @@ def sample(
     prompts: Sequence[str],
     *,
     most: int,
+    each: int = 1,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
     device: torch.device | None = None,
     autocast: torch.dtype | None = None,
 ) -> Samples:
-    """One completion for each prompt, each token drawn from the whole distribution.
+    """Completions of each prompt, each token drawn from the whole distribution.
 
     Args:
         policy: draws; in whatever mode it is.
         tokenizer: its tokens.
         prompts: any number of them; all are sampled at once.
         most: tokens after which a completion is cut off, 1 or more.
+        each: completions per prompt, which is read once for all of them.
         temperature: what logits are divided by; 0 takes the likeliest token each time.
         generator: for chance that can be repeated; it has to be on the device.
         device: where the policy is.
@@ -69,35 +71,41 @@ def sample(
     encoded = [tokenizer.encode(prompt) for prompt in prompts]
     if not all(encoded):
         raise ValueError("a prompt has no tokens: begin it with something")
-    rows, longest = len(encoded), max(map(len, encoded))
-    ids = torch.full((rows, longest + most), tokenizer.end, device=device)
+    longest = max(map(len, encoded))
+    ids = torch.full((len(encoded), longest + most), tokenizer.end, device=device)
     mask = torch.zeros_like(ids, dtype=torch.bool)
     for row, tokens in enumerate(encoded):
         ids[row, longest - len(tokens) : longest] = torch.tensor(tokens, device=device)
         mask[row, longest - len(tokens) : longest] = True
+    precision = torch.autocast(ids.device.type, autocast, enabled=autocast is not None)
+    cache = policy.new_cache(longest + most)
+    with precision:
+        read = policy(ids[:, :longest], mask[:, :longest], cache, last=1)
+    cache = policy.repeated(cache, each)
+    ids, mask, logits = (part.repeat_interleave(each, 0) for part in (ids, mask, read))
+    rows = len(ids)
     logprobs = torch.zeros((rows, most), device=device)
     running = torch.ones(rows, dtype=torch.bool, device=device)
-    cache = policy.new_cache(longest + most)
-    start, end = 0, longest
     for place in range(most):
-        with torch.autocast(ids.device.type, autocast, enabled=autocast is not None):
-            logits = policy(ids[:, start:end], mask[:, :end], cache)[:, -1].float()
-        drawn, logprob = _drawn(logits, temperature, generator)
+        end = longest + place
+        if place:
+            with precision:
+                logits = policy(ids[:, end - 1 : end], mask[:, :end], cache, last=1)
+        drawn, logprob = _drawn(logits[:, -1].float(), temperature, generator)
         # An end that was drawn is a token like others: the policy has to learn to stop.
         ids[:, end] = torch.where(running, drawn, tokenizer.end)
         mask[:, end] = running
         logprobs[:, place] = torch.where(running, logprob, 0.0)
         running = running & (drawn != tokenizer.end)
-        start, end = end, end + 1
         # Looking costs a wait for the device, so not at each token.
         if place % 8 == 7 and not running.any():
             break
-    kept = slice(0, end)
+    ids, mask = ids[:, : end + 1], mask[:, : end + 1]
     texts = [
         tokenizer.decode(row[keep].tolist())
-        for row, keep in zip(ids[:, longest:end], mask[:, longest:end], strict=True)
+        for row, keep in zip(ids[:, longest:], mask[:, longest:], strict=True)
     ]
-    return Samples(ids[:, kept], mask[:, kept], logprobs[:, : end - longest], texts)
+    return Samples(ids, mask, logprobs[:, : place + 1], texts)
 
 
 def token_logprobs(
@@ -106,7 +114,7 @@ def token_logprobs(
     """What a policy says of completions that were sampled: log probabilities, (rows, new)."""
     new = samples.new
     with torch.autocast(samples.ids.device.type, autocast, enabled=autocast is not None):
-        logits = policy(samples.ids[:, :-1], samples.mask[:, :-1])[:, -new:]
+        logits = policy(samples.ids[:, :-1], samples.mask[:, :-1], last=new)
     scaled = logits.float() / (temperature or 1.0)
     chosen = samples.ids[:, -new:, None]
     return torch.log_softmax(scaled, -1).gather(-1, chosen).squeeze(-1)

@@ -196,8 +196,9 @@ class Trainer:
         samples = sample(
             self.policy,
             self._tokenizer,
-            [prompt.text for prompt in prompts for _ in range(settings.group)],
+            [prompt.text for prompt in prompts],
             most=settings.longest,
+            each=settings.group,
             temperature=settings.temperature,
             generator=self._generator,
             device=self._device,
