@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 
@@ -88,6 +89,19 @@ def kill_api(scene: Scene) -> None:
     _end(scene, "api", signal.SIGKILL)
 
 
+def restart_workers(scene: Scene) -> None:
+    """End the workers in good order, one after the other, as an upgrade under load does."""
+    workers = scene.stack.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+        until(partial(_replaced, scene, pid, len(workers)), f"worker {pid} to be replaced")
+
+
+def restart_api(scene: Scene) -> None:
+    """End the API in good order: what it was asked is answered, or asked again."""
+    _end(scene, "api", signal.SIGTERM)
+
+
 def kill_redis(scene: Scene) -> None:
     """SIGKILL Redis; what it had written to its append-only file is in the kernel's hands."""
     _end(scene, "redis", signal.SIGKILL)
@@ -148,6 +162,8 @@ FAULTS: Sequence[Fault] = (
     kill_worker,
     kill_worker_and_sandboxes,
     kill_api,
+    restart_workers,
+    restart_api,
     kill_redis,
     shut_redis_down,
     remove_sandboxes,
@@ -180,6 +196,11 @@ def _end(scene: Scene, name: str, how: signal.Signals) -> None:
     before = scene.stack.pid(name)
     os.kill(before, how)
     until(lambda: scene.stack.pid(name) != before, f"another {name} to be started")
+
+
+def _replaced(scene: Scene, pid: int, count: int) -> bool:
+    workers = scene.stack.workers()
+    return pid not in workers and len(workers) == count
 
 
 def _kill_worker(scene: Scene, *, with_sandboxes: bool) -> None:
