@@ -51,7 +51,7 @@ class Bigram(nn.Module):
     def new_cache(self, length: int) -> None:
         return None
 
-    def repeated(self, cache: None, times: int) -> None:
+    def selected(self, cache: None, rows: Tensor) -> None:
         return None
 
 

@@ -58,7 +58,7 @@ def test_an_average_of_nothing_is_no_number() -> None:
 def test_a_policy_learns_to_write_what_demonstrations_do() -> None:
     answers = {"a": "bb", "c": "dca", "ac": ""}
     policy = small.transformer()
-    settings = Pretraining(steps=150, batch=12, rate=1e-2, warm_up=5)
+    settings = Pretraining(steps=150, batch=12, warm_up=5)
     losses = list(pretrain(policy, LETTERS, lambda rng: rng.choice([*answers.items()]), settings))
     assert len(losses) == 150
     assert losses[-1] < 0.1 < 2 < losses[0]
@@ -68,20 +68,12 @@ def test_a_policy_learns_to_write_what_demonstrations_do() -> None:
 
 
 def test_prompts_are_not_learned() -> None:
-    policy = small.Bigram(torch.zeros(LETTERS.size, LETTERS.size))
-    settings = Pretraining(steps=20, batch=4, rate=0.1)
-
     def demonstration(rng: random.Random) -> tuple[str, str]:
-        return "ab", "cd"
+        return "".join(rng.choices("abcdefg", k=4)), "cd"
 
-    for _ in pretrain(policy, LETTERS, demonstration, settings):
-        pass
-    with torch.no_grad():
-        likeliest = policy.table.argmax(-1)
-        untouched = policy.table[LETTERS.encode("a")[0]].abs().max()
-    follows = {letter: int(likeliest[LETTERS.encode(letter)[0]]) for letter in "bcd"}
-    assert follows == {"b": 3, "c": 4, "d": LETTERS.end}
-    assert untouched == 0  # after "a" came "b" each time, but that was in the prompt
+    settings = Pretraining(steps=120, batch=12, warm_up=5)
+    *_, last = pretrain(small.transformer(), LETTERS, demonstration, settings)
+    assert last < 0.1  # chance in prompts, 1.9 nats a letter, would keep it far above
 
 
 def test_the_same_seed_learns_the_same() -> None:

@@ -121,6 +121,15 @@ def test_sampling_ends_soon_after_the_last_row_has() -> None:
     assert samples.new == 8
 
 
+def test_completions_that_have_ended_cost_nothing_more() -> None:
+    table = small.bigram({"g": {"g": 1.0}}, LETTERS).table.detach()
+    policy = Counting(table)
+    samples = drawn(policy, ["a", "g", "b", "c"], most=20)
+    assert samples.texts == ["", "g" * 20, "", ""]
+    assert samples.lengths.tolist() == [1, 20, 1, 1]
+    assert policy.asked == [(4, 1)] * 8 + [(1, 1)] * 12
+
+
 def test_a_prompt_is_read_once_for_all_its_completions() -> None:
     policy = Counting(small.bigram({"a": {"b": 0.5, "c": 0.5}}, LETTERS).table.detach())
     samples = drawn(policy, ["aba", "ca"], most=2, each=40)

@@ -49,17 +49,21 @@ class Plan:
         training: see there.
         evaluate_every: steps from one look at held-out tasks to the next.
         checkpoint_every: steps from one checkpoint to the next.
+        start: the pass rate on held-out tasks is to be this at most before GRPO,
+        reach: and this at least after it.
     """
 
-    tasks: int = 800
+    tasks: int = 3000
     held_out: int = 200
     levels: tuple[int, ...] = (1, 2, 3, 4, 5)
     pretraining: Pretraining = field(default_factory=Pretraining)
     training: Settings = field(
-        default_factory=lambda: Settings(steps=120, prompts=24, longest=LONGEST, rate=5e-4, rows=96)
+        default_factory=lambda: Settings(steps=200, prompts=24, longest=LONGEST, rate=5e-4, rows=96)
     )
     evaluate_every: int = 20
     checkpoint_every: int = 20
+    start: float = 0.3
+    reach: float = 0.8
 
 
 FULL = Plan()
@@ -107,7 +111,10 @@ def main(
     precision: Literal["float32", "bfloat16"],
     resume: bool,
 ) -> None:
-    """Train a small model from nothing on rewards of a real server; show what it learned."""
+    """Train a small model from nothing on rewards of a real server; show what it learned.
+
+    Ends with status 1 where it learned less than it was to.
+    """
     plan = QUICK if quick else FULL
     training = replace(
         plan.training,
@@ -126,9 +133,10 @@ def main(
     try:
         with nullcontext(url) if url else embedded_stack() as server:
             run = _Run(console, plan, folder, server, seed)
-            run.whole(where, width, layers, resume=resume)
+            reached = run.whole(where, width, layers, resume=resume)
     except (ProctorError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    sys.exit(0 if reached else 1)
 
 
 class _Run:
@@ -140,8 +148,8 @@ class _Run:
         self._seed = seed
         self._began = time.monotonic()
 
-    def whole(self, device: torch.device, width: int, layers: int, *, resume: bool) -> None:
-        """Do all of it, and show what came of it."""
+    def whole(self, device: torch.device, width: int, layers: int, *, resume: bool) -> bool:
+        """Do all of it, and show what came of it: whether it is what was to be reached."""
         training = self._plan.training
         tasks, held_out = self._tasks()
         torch.manual_seed(self._seed)
@@ -169,7 +177,7 @@ class _Run:
         logs.draw(
             metrics, self._folder / "curves.png", f"GRPO from Proctor's rewards, seed {self._seed}"
         )
-        self._show(before, after, metrics)
+        return self._show(before, after, metrics)
 
     def _tasks(self) -> tuple[list[Task], list[Task]]:
         """Tasks to train on and tasks to be measured on, all of them validated."""
@@ -221,7 +229,7 @@ class _Run:
 
     def _show(
         self, before: list[Evaluation], after: list[Evaluation], metrics: list[Metrics]
-    ) -> None:
+    ) -> bool:
         table = Table(
             title=f"{before[0].completions} held-out problems, seed {self._seed}", box=None
         )
@@ -240,6 +248,13 @@ class _Run:
             f"rewards; {time.monotonic() - self._began:.0f} s in all\n"
             f"Written: {self._folder / logs.METRICS}, {self._folder / 'curves.png'}"
         )
+        start, reach = before[0].pass_rate, after[0].pass_rate
+        reached = start <= self._plan.start and reach >= self._plan.reach
+        self._console.print(
+            f"{'Reached' if reached else 'Missed'}: from {start:.1%} (to be {self._plan.start:.0%} "
+            f"at most) to {reach:.1%} (to be {self._plan.reach:.0%} at least)"
+        )
+        return reached
 
     @contextmanager
     def _progress(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:

@@ -34,14 +34,11 @@ class Cache:
         all_values[:, :, self.used : end] = values
         return all_keys[:, :, :end], all_values[:, :, :end]
 
-    def repeated(self, times: int) -> "Cache":
-        """Each row so many times, one after the other."""
+    def selected(self, rows: Tensor) -> "Cache":
+        """These rows in this order, each as often as it is named."""
         made = Cache(self.length)
         made.used = self.used
-        made.layers = [
-            (keys.repeat_interleave(times, 0), values.repeat_interleave(times, 0))
-            for keys, values in self.layers
-        ]
+        made.layers = [(keys[rows], values[rows]) for keys, values in self.layers]
         return made
 
 
@@ -64,8 +61,8 @@ class Policy(Protocol):
     def new_cache(self, length: int) -> Any:
         """A cache for so many positions."""
 
-    def repeated(self, cache: Any, times: int) -> Any:
-        """A cache in which each row is there so many times, one after the other."""
+    def selected(self, cache: Any, rows: Tensor) -> Any:
+        """A cache of these rows in this order, each as often as it is named."""
 
     def parameters(self) -> Any:
         """What is trained; torch's."""
@@ -127,9 +124,13 @@ class Transformer(nn.Module):
         """A cache for so many positions."""
         return Cache(length)
 
-    def repeated(self, cache: Cache, times: int) -> Cache:
-        """A cache in which each row is there so many times, one after the other."""
-        return cache.repeated(times)
+    def selected(self, cache: Cache, rows: Tensor) -> Cache:
+        """A cache of these rows in this order; see `Policy`."""
+        return cache.selected(rows)
+
+    def matrices(self) -> list[nn.Parameter]:
+        """The weights between hidden layers, all of two dimensions."""
+        return [each for each in self.blocks.parameters() if each.dim() == 2]
 
     def config(self) -> dict[str, int]:
         """The size as plain values, for a checkpoint."""
@@ -213,7 +214,7 @@ class HuggingFacePolicy(nn.Module):
 
         return DynamicCache()
 
-    def repeated(self, cache: Any, times: int) -> Any:
-        """A cache in which each row is there so many times, one after the other."""
-        cache.batch_repeat_interleave(times)
+    def selected(self, cache: Any, rows: Tensor) -> Any:
+        """A cache of these rows in this order; see `Policy`."""
+        cache.reorder_cache(rows)
         return cache

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from proctor.train.model import Policy
+from proctor.train.model import Transformer
+from proctor.train.muon import Muon
 from proctor.train.tokens import Tokenizer
 
 # Batches drawn at once and sorted by length, so that little of a batch is padding.
@@ -22,20 +23,23 @@ class Pretraining:
     Attributes:
         steps: updates.
         batch: demonstrations in each.
-        rate: the learning rate; it rises for `warm_up` steps and then falls to a tenth.
+        rate: Muon's learning rate, for the matrices between hidden layers; it rises for `warm_up`
+            steps and then falls to a tenth.
+        small_rate: AdamW's, for embeddings and norms; it rises and falls likewise.
         warm_up: see `rate`.
         seed: of the demonstrations.
     """
 
     steps: int = 450
     batch: int = 64
-    rate: float = 2e-3
+    rate: float = 0.02
+    small_rate: float = 2e-3
     warm_up: int = 50
     seed: int = 0
 
 
 def pretrain(
-    policy: Policy,
+    policy: Transformer,
     tokenizer: Tokenizer,
     demonstration: Callable[[random.Random], tuple[str, str]],
     settings: Pretraining,
@@ -51,7 +55,13 @@ def pretrain(
     rng = random.Random(settings.seed)  # noqa: S311  a seed is what is wanted
     parameters = list(policy.parameters())
     device = parameters[0].device
-    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
+    matrices = policy.matrices()
+    hidden = {id(matrix) for matrix in matrices}
+    others = [each for each in parameters if id(each) not in hidden]
+    optimizers: list[tuple[torch.optim.Optimizer, float]] = [
+        (Muon(matrices), settings.rate),
+        (torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.0), settings.small_rate),
+    ]
     batches: list[list[tuple[list[int], list[int]]]] = []
     for step in range(settings.steps):
         if not batches:
@@ -63,13 +73,15 @@ def pretrain(
         )
         weights = learned[:, 1:].flatten()
         loss = (losses * weights).sum() / weights.sum()
-        for group in optimizer.param_groups:
-            rising = min(1.0, (step + 1) / max(1, settings.warm_up))
-            group["lr"] = settings.rate * rising * (1 - 0.9 * step / settings.steps)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        rising = min(1.0, (step + 1) / max(1, settings.warm_up))
+        falling = 1 - 0.9 * step / settings.steps
+        for optimizer, rate in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * rising * falling
+            optimizer.step()
+            optimizer.zero_grad()
         yield float(loss.detach())
 
 

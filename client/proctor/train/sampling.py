@@ -9,6 +9,10 @@ from torch import Tensor
 from proctor.train.model import Policy
 from proctor.train.tokens import Tokenizer
 
+# Tokens between two looks at which completions have ended: a look is a wait for the device, and
+# going on without the ended ones copies the cache.
+_LOOK_EVERY = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -68,38 +72,37 @@ def sample(
     Raises:
         ValueError: a prompt has no tokens, so there is nothing that its first could follow.
     """
-    encoded = [tokenizer.encode(prompt) for prompt in prompts]
-    if not all(encoded):
-        raise ValueError("a prompt has no tokens: begin it with something")
-    longest = max(map(len, encoded))
-    ids = torch.full((len(encoded), longest + most), tokenizer.end, device=device)
-    mask = torch.zeros_like(ids, dtype=torch.bool)
-    for row, tokens in enumerate(encoded):
-        ids[row, longest - len(tokens) : longest] = torch.tensor(tokens, device=device)
-        mask[row, longest - len(tokens) : longest] = True
+    ids, mask = _padded(tokenizer, prompts, most, device)
+    longest = ids.shape[1] - most
     precision = torch.autocast(ids.device.type, autocast, enabled=autocast is not None)
     cache = policy.new_cache(longest + most)
     with precision:
         read = policy(ids[:, :longest], mask[:, :longest], cache, last=1)
-    cache = policy.repeated(cache, each)
-    ids, mask, logits = (part.repeat_interleave(each, 0) for part in (ids, mask, read))
-    rows = len(ids)
-    logprobs = torch.zeros((rows, most), device=device)
-    running = torch.ones(rows, dtype=torch.bool, device=device)
+    # Rows that are written still, and which of these have not come to their end.
+    alive = torch.arange(len(prompts) * each, device=device)
+    going = torch.ones_like(alive, dtype=torch.bool)
+    prompt = alive // each
+    cache = policy.selected(cache, prompt)
+    ids, mask, logits = ids[prompt], mask[prompt], read[prompt]
+    logprobs = torch.zeros((len(alive), most), device=device)
     for place in range(most):
         end = longest + place
         if place:
             with precision:
-                logits = policy(ids[:, end - 1 : end], mask[:, :end], cache, last=1)
+                logits = policy(ids[alive, end - 1 : end], mask[alive, :end], cache, last=1)
         drawn, logprob = _drawn(logits[:, -1].float(), temperature, generator)
         # An end that was drawn is a token like others: the policy has to learn to stop.
-        ids[:, end] = torch.where(running, drawn, tokenizer.end)
-        mask[:, end] = running
-        logprobs[:, place] = torch.where(running, logprob, 0.0)
-        running = running & (drawn != tokenizer.end)
-        # Looking costs a wait for the device, so not at each token.
-        if place % 8 == 7 and not running.any():
-            break
+        ids[alive, end] = torch.where(going, drawn, tokenizer.end)
+        mask[alive, end] = going
+        logprobs[alive, place] = torch.where(going, logprob, 0.0)
+        going = going & (drawn != tokenizer.end)
+        if place % _LOOK_EVERY == _LOOK_EVERY - 1:
+            left = going.nonzero().squeeze(-1)
+            if not len(left):
+                break
+            if len(left) <= len(alive) // 2:
+                cache = policy.selected(cache, left)
+                alive, going = alive[left], going[left]
     ids, mask = ids[:, : end + 1], mask[:, : end + 1]
     texts = [
         tokenizer.decode(row[keep].tolist())
@@ -118,6 +121,22 @@ def token_logprobs(
     scaled = logits.float() / (temperature or 1.0)
     chosen = samples.ids[:, -new:, None]
     return torch.log_softmax(scaled, -1).gather(-1, chosen).squeeze(-1)
+
+
+def _padded(
+    tokenizer: Tokenizer, prompts: Sequence[str], room: int, device: torch.device | None
+) -> tuple[Tensor, Tensor]:
+    """Prompts padded on the left, with room behind them, and where they count: (rows, all)."""
+    encoded = [tokenizer.encode(prompt) for prompt in prompts]
+    if not all(encoded):
+        raise ValueError("a prompt has no tokens: begin it with something")
+    longest = max(map(len, encoded))
+    ids = torch.full((len(encoded), longest + room), tokenizer.end)
+    mask = torch.zeros_like(ids, dtype=torch.bool)
+    for row, tokens in enumerate(encoded):
+        ids[row, longest - len(tokens) : longest] = torch.tensor(tokens)
+        mask[row, longest - len(tokens) : longest] = True
+    return ids.to(device), mask.to(device)
 
 
 def _drawn(
