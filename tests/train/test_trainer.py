@@ -133,6 +133,11 @@ def test_the_rate_rises_while_it_warms_up() -> None:
     assert [step["rate"] for step in steps] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
 
 
+def test_the_rate_falls_to_its_last_share_by_the_last_step() -> None:
+    steps = run(made(FakeJudge(vowels), steps=5, rate=0.1, last_rate=0.2))
+    assert [step["rate"] for step in steps] == pytest.approx([0.1, 0.08, 0.06, 0.04, 0.02])
+
+
 def test_several_passes_are_made_over_a_rollout_and_clipped() -> None:
     once, often = (
         run(made(FakeJudge(vowels), group=8, passes=passes, overlap=False)) for passes in (1, 4)

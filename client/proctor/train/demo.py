@@ -58,7 +58,9 @@ class Plan:
     levels: tuple[int, ...] = (1, 2, 3, 4, 5)
     pretraining: Pretraining = field(default_factory=Pretraining)
     training: Settings = field(
-        default_factory=lambda: Settings(steps=200, prompts=24, longest=LONGEST, rate=5e-4, rows=96)
+        default_factory=lambda: Settings(
+            steps=160, prompts=24, longest=LONGEST, rate=5e-4, last_rate=0.1, rows=96
+        )
     )
     evaluate_every: int = 20
     checkpoint_every: int = 20

@@ -38,6 +38,7 @@ class Settings:
         temperature: of sampling, above 0.
         rate: the learning rate, after `warm_up` steps in which it rises.
         warm_up: see `rate`.
+        last_rate: the share of `rate` to which it falls, evenly, by the last step; 1 stays.
         decay: AdamW's weight decay.
         most_gradient: the norm to which gradients are scaled down.
         passes: updates made from one rollout.
@@ -58,6 +59,7 @@ class Settings:
     temperature: float = 1.0
     rate: float = 1e-4
     warm_up: int = 5
+    last_rate: float = 1.0
     decay: float = 0.0
     most_gradient: float = 1.0
     passes: int = 1
@@ -259,7 +261,9 @@ class Trainer:
             )
             loss.total.backward()
             losses.append(loss)
-        rate = settings.rate * min(1.0, (self.step + 1) / max(1, settings.warm_up))
+        rising = min(1.0, (self.step + 1) / max(1, settings.warm_up))
+        falling = 1 - (1 - settings.last_rate) * self.step / max(1, settings.steps - 1)
+        rate = settings.rate * rising * falling
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.most_gradient)
