@@ -100,17 +100,20 @@ class Reference(_Wire):
     source: str
 
 
-def _is_no_path(name: str) -> str:
+def _is_a_path_of_its_own(name: str) -> str:
     # HTTP clients resolve dot segments, so such an id could never be asked for.
     if not {".", ".."}.isdisjoint(name.split("/")):
         raise ValueError("must not have . or .. between slashes")
+    # GET /v1/problems/{id}/stats is another thing than a problem.
+    if name.split("/")[-1] == "stats":
+        raise ValueError("must not end in the word stats")
     return name
 
 
 ProblemId = Annotated[
     str,
     Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:/@+-]+$"),
-    AfterValidator(_is_no_path),
+    AfterValidator(_is_a_path_of_its_own),
 ]
 
 
@@ -295,6 +298,7 @@ class Result(_Answer):
     tests: list[TestResult] = []
     compile_output: str | None = Field(None, description="The compiler's words, for CE.")
     reason: str | None = Field(None, description="What failed on our side, for IE.")
+    cause: str | None = Field(None, description="Its kind, as GET /v1/stats counts them.")
     queue_time_s: float = 0.0
     run_time_s: float = 0.0
     cached: bool = Field(False, description="An equal program's result was used.")
@@ -388,6 +392,9 @@ class Stats(_Answer):
     )
 
 
+Suspicion = Literal["always 0", "always 1", "flaky"]
+
+
 class ProblemStats(_Answer):
     """What came of the submissions for one stored problem, since its tests were last changed."""
 
@@ -399,7 +406,7 @@ class ProblemStats(_Answer):
     internal_errors: int
     reruns: int = Field(description="Fresh runs of a program whose verdict was known already.")
     flaky: int = Field(description="Those of them that ended with another verdict.")
-    suspicious: Literal["always 0", "always 1", "flaky"] | None = Field(
+    suspicious: Suspicion | None = Field(
         None, description="After 20 verdicts: what makes this problem one to look at."
     )
 
