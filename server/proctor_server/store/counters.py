@@ -9,8 +9,8 @@
 | r:<n>, rs | times in sandboxes |
 | k:<n>, ks | chunks, from taken to ended; not in the tens of seconds |
 
-Durations are counted in places a factor of 2^(1/4) apart, from 1 ms to 70 minutes: a percentile read
-from them is within 9.1 % of the true one. What took less than 1 ms counts as 1 ms.
+Durations are counted in places a factor of 2^(1/4) apart, from 1 ms to 70 minutes: a percentile
+read from them is within 9.1 % of the true one. What took less than 1 ms counts as 1 ms.
 """
 
 import math
