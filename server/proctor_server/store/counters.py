@@ -33,10 +33,18 @@ local function took(kind, seconds)
   count(kind .. ':' .. math.max(0, math.min({LAST_PLACE}, place)), 1)
   count(kind .. 's', math.floor(seconds * 1e6))
 end
-local function write_tallies(hashes)
-  for field, n in pairs(tallies) do
-    for _, hash in ipairs(hashes) do redis.call('HINCRBY', hash, field, n) end
+-- Two commands, however many counts: each is a line in the append-only file.
+local function add(hash, counts)
+  local fields, sums = {{}}, {{}}
+  for field, n in pairs(counts) do
+    if n ~= 0 then fields[#fields + 1] = field end
   end
+  if #fields == 0 then return end
+  for i, before in ipairs(redis.call('HMGET', hash, unpack(fields))) do
+    sums[#sums + 1] = fields[i]
+    sums[#sums + 1] = string.format('%.0f', (before or 0) + counts[fields[i]])
+  end
+  redis.call('HSET', hash, unpack(sums))
 end
 """
 
