@@ -8,7 +8,6 @@ import tty
 from types import TracebackType
 from typing import Self
 
-
 # Ctrl-D, and the end of the input.
 END = "\x04"
 
