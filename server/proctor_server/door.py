@@ -25,6 +25,7 @@ from proctor.types import (
     SubmissionRequest,
 )
 from proctor_sandbox.agent import asserts
+from proctor_server import request_id
 from proctor_server.extract import extract
 from proctor_server.faults import Faults
 from proctor_server.limit_rules import LimitRules
@@ -148,6 +149,7 @@ class Door:
             sizes=sizes,
             problems=inline.packed,
             deadline_s=request.deadline_s,
+            request=request_id.current.get(),
         )
 
     def head(self, problem: Problem) -> Head:

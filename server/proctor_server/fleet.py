@@ -29,6 +29,9 @@ class Announcement(BaseModel):
     state: State = "starting"
     started_at: float
     units: int = 0
+    units_per_s: float = 0.0
+    batch: str | None = None
+    language: str | None = None
     sandboxes: dict[str, int] = {}
 
 

@@ -1,22 +1,24 @@
 """Metrics: what this API process counts itself, and what is in the store when asked."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import redis.asyncio
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
 
 from proctor_server.errors import StoreUnavailable
 from proctor_server.fleet import Announcement, present
-from proctor_server.store import keys
+from proctor_server.outcome import Cause
 from proctor_server.store.connection import translated
+from proctor_server.store.counters import LAST_PLACE, STEPS_PER_DOUBLING, Counts, Durations, most_s
+from proctor_server.store.statistics import Backlog, Statistics
 
 # From a cached answer to a request that is held to the end.
 _BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
@@ -24,38 +26,28 @@ _BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """What the store says at one moment."""
+    """What the store says at one Unix time. Memory is in bytes; a most of 0 is none."""
 
-    up: bool
-    pending: int = 0
-    chunks_waiting: int = 0
-    jobs_refused: int = 0
-    verdicts: Mapping[str, int] = field(default_factory=dict)
-    workers: list[Announcement] = field(default_factory=list)
-    queued: Mapping[str, int] = field(default_factory=dict)
-    held: Mapping[str, int] = field(default_factory=dict)
+    at: float
+    backlog: Backlog
+    totals: Counts
+    workers: list[Announcement]
+    memory_used: int
+    memory_most: int
 
 
-async def read_store(client: "redis.asyncio.Redis", queue: str) -> StoreState:
-    """Read the state; where Redis does not answer, that is the state."""
+async def read_store(
+    client: "redis.asyncio.Redis", statistics: Statistics, now: float
+) -> StoreState | None:
+    """Read the state; None where Redis does not answer."""
     try:
         workers = await present(client)
+        backlog, totals = await statistics.backlog(), await statistics.totals()
         with translated():
-            pending = int(await client.get(keys.PENDING) or 0)
-            # Read without RQ: its registries clean up as they are counted.
-            waiting = await client.llen(f"rq:queue:{queue}")
-            refused = int(await client.get(keys.REFUSED) or 0)
-            stats: Any = await client.hgetall(keys.STATS)
-            queued: Any = await client.hgetall(keys.QUEUED)
-            turns: Any = await client.zrange(keys.TURNS, 0, -1)
-            held = {
-                caller.decode(): await client.llen(keys.HELD + caller.decode()) for caller in turns
-            }
+            memory = await client.info("memory")
     except StoreUnavailable:
-        return StoreState(up=False)
-    verdicts = {verdict.decode(): int(count) for verdict, count in stats.items()}
-    by_caller = {caller.decode(): int(count) for caller, count in queued.items()}
-    return StoreState(True, pending, waiting, refused, verdicts, workers, by_caller, held)
+        return None
+    return StoreState(now, backlog, totals, workers, memory["used_memory"], memory["maxmemory"])
 
 
 class Metrics:
@@ -82,7 +74,7 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def page(self, state: StoreState) -> bytes:
+    def page(self, state: StoreState | None) -> bytes:
         """The text that Prometheus reads."""
         shown = CollectorRegistry()
         shown.register(_Snapshot(state))
@@ -90,34 +82,86 @@ class Metrics:
 
 
 class _Snapshot(Collector):
-    def __init__(self, state: StoreState) -> None:
+    def __init__(self, state: StoreState | None) -> None:
         self._state = state
 
     def collect(self) -> Iterable[Metric]:
         state = self._state
-        yield GaugeMetricFamily("proctor_redis_up", "Whether Redis answers", int(state.up))
-        if not state.up:
-            return
-        yield GaugeMetricFamily(
-            "proctor_pending_units", "Programs queued or running", state.pending
-        )
-        yield GaugeMetricFamily("proctor_waiting_chunks", "Jobs in the queue", state.chunks_waiting)
-        for name, words, counts in (
-            ("proctor_queued_items", "Programs without a result, by key", state.queued),
-            ("proctor_held_chunks", "Jobs that wait for their key's turn", state.held),
-        ):
-            by_caller = GaugeMetricFamily(name, words, labels=["key"])
-            for caller, count in counts.items():
-                by_caller.add_metric([caller], count)
-            yield by_caller
-        yield CounterMetricFamily(
-            "proctor_jobs_refused", "Jobs in the queue that were none of ours", state.jobs_refused
-        )
-        verdicts = CounterMetricFamily("proctor_results", "Results by verdict", labels=["verdict"])
-        for verdict, count in state.verdicts.items():
-            verdicts.add_metric([verdict], count)
-        yield verdicts
-        yield from _fleet(state.workers)
+        up = int(state is not None)
+        yield GaugeMetricFamily("proctor_redis_up", "Whether Redis answers", up)
+        if state is not None:
+            yield from _redis(state)
+            yield from _waiting(state.at, state.backlog)
+            yield from _results(state.totals)
+            yield from _fleet(state.workers)
+
+
+def _redis(state: StoreState) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "proctor_redis_memory_bytes", "Memory that Redis's data takes", state.memory_used
+    )
+    yield GaugeMetricFamily(
+        "proctor_redis_memory_max_bytes", "What it may take; 0: no limit", state.memory_most
+    )
+
+
+def _waiting(now: float, backlog: Backlog) -> Iterable[Metric]:
+    yield GaugeMetricFamily("proctor_pending_units", "Programs queued or running", backlog.pending)
+    yield GaugeMetricFamily(
+        "proctor_waiting_chunks", "Jobs that no worker has taken yet", backlog.chunks
+    )
+    oldest_s = 0.0 if backlog.oldest is None else max(0.0, now - backlog.oldest)
+    yield GaugeMetricFamily(
+        "proctor_oldest_wait_seconds", "For how long the oldest such job has waited", oldest_s
+    )
+    for name, words, counts in (
+        ("proctor_queued_items", "Programs without a result, by key", backlog.queued),
+        ("proctor_held_chunks", "Jobs that wait for their key's turn", backlog.held),
+    ):
+        by_caller = GaugeMetricFamily(name, words, labels=["key"])
+        for caller, count in counts.items():
+            by_caller.add_metric([caller], count)
+        yield by_caller
+    yield CounterMetricFamily(
+        "proctor_jobs_refused", "Jobs in the queue that were none of ours", backlog.jobs_refused
+    )
+
+
+def _results(totals: Counts) -> Iterable[Metric]:
+    results = CounterMetricFamily(
+        "proctor_results", "Results by verdict and language", labels=["verdict", "language"]
+    )
+    for (verdict, language), count in totals.results.items():
+        results.add_metric([verdict, language], count)
+    yield results
+    yield CounterMetricFamily(
+        "proctor_cached_results", "Results for which nothing was run", totals.cached
+    )
+    faults = CounterMetricFamily(
+        "proctor_internal_errors", "IEs by what went wrong", labels=["cause"]
+    )
+    # All there are, so that the first one is seen as an increase.
+    for cause in Cause:
+        faults.add_metric([cause], totals.faults[cause])
+    yield faults
+    yield _histogram(
+        "proctor_queue_wait_seconds", "From accepted to started, of programs", totals.waits
+    )
+    yield _histogram("proctor_run_seconds", "Time of programs in sandboxes", totals.runs)
+    yield _histogram("proctor_chunk_seconds", "From taken to ended, of jobs", totals.chunks)
+
+
+def _histogram(name: str, words: str, durations: Durations) -> Metric:
+    """As Prometheus has them, a bucket each time that the duration doubles."""
+    buckets: list[tuple[str, float]] = []
+    below = 0
+    for place in range(LAST_PLACE + 1):
+        below += durations.places[place]
+        if place % STEPS_PER_DOUBLING == 0:
+            buckets.append((f"{most_s(place):g}", below))
+    # What took longer than can be told is in the last place too.
+    buckets.append(("+Inf", below))
+    return HistogramMetricFamily(name, words, buckets=buckets, sum_value=durations.sum_s)
 
 
 def _fleet(workers: list[Announcement]) -> Iterable[Metric]:

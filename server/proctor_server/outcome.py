@@ -1,8 +1,22 @@
 """Outcomes: what became of a unit. No reward in it; rewards.py makes one under a policy."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from proctor.types import TestResult, Verdict
+
+
+class Cause(StrEnum):
+    """Which failure of ours made an IE. Few, since each is counted under its own name."""
+
+    SANDBOX_LOST = "sandbox lost"  # one after the other, over one program
+    NO_SANDBOX = "no sandbox"  # none could be had, for too long
+    WORKER_DIED = "worker died"
+    JOB_LOST = "job lost"  # the queue forgot it, again and again
+    TIMED_OUT = "timed out"  # a chunk took longer than any honest one can
+    PROBLEM_GONE = "problem gone"  # its tests were not stored any more
+    FAILURE = "failure"  # whatever else went wrong in a worker
 
 
 class Outcome(BaseModel):
@@ -22,6 +36,7 @@ class Outcome(BaseModel):
     tests: list[TestResult] = []
     compile_output: str | None = None
     reason: str | None = None
+    cause: Cause | None = None
     run_time_s: float = 0.0
 
     @property
@@ -32,9 +47,16 @@ class Outcome(BaseModel):
         return self.passed / self.total
 
     @classmethod
-    def internal_error(cls, reason: str, total: int = 0) -> "Outcome":
+    def internal_error(cls, reason: str, cause: Cause, total: int = 0) -> "Outcome":
         """An IE, with what failed on our side. Only evidence from outside a sandbox makes one."""
-        return cls(verdict=Verdict.IE, passed=0, total=total, total_weight=0.0, reason=reason)
+        return cls(
+            verdict=Verdict.IE,
+            passed=0,
+            total=total,
+            total_weight=0.0,
+            reason=reason,
+            cause=cause,
+        )
 
     def to_json(self) -> bytes:
         """UTF-8 JSON; `from_json` reads it back."""

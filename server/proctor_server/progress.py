@@ -8,7 +8,7 @@ from proctor_sandbox.errors import SandboxLost
 from proctor_sandbox.programs import End, Program, Report, Run, Work
 from proctor_server.grading.checks import Checklist
 from proctor_server.grading.verdicts import is_borderline, program_verdict
-from proctor_server.outcome import Outcome
+from proctor_server.outcome import Cause, Outcome
 from proctor_server.units import Unit
 
 # How often a TLE that is too close to call is run again; the best run counts.
@@ -99,9 +99,9 @@ class Progress:
         """The outcome of a program that does not compile, with the compiler's words."""
         return self._graded(Verdict.CE, [], compile_output=words)
 
-    def internal_error(self, reason: str) -> Outcome:
-        """The outcome of a unit that we could not run."""
-        return self._graded(Verdict.IE, [], reason=reason)
+    def lost(self, reason: str) -> Outcome:
+        """The outcome of a unit that its sandboxes did not survive."""
+        return self._graded(Verdict.IE, [], reason=reason, cause=Cause.SANDBOX_LOST)
 
     def _condensed(self, place: int, run: Run) -> Run:
         """Judge a run as it arrives; what is left of it is without its output."""
@@ -149,6 +149,7 @@ class Progress:
         *,
         compile_output: str | None = None,
         reason: str | None = None,
+        cause: Cause | None = None,
     ) -> Outcome:
         return Outcome(
             verdict=verdict,
@@ -158,6 +159,7 @@ class Progress:
             tests=results,
             compile_output=compile_output,
             reason=reason,
+            cause=cause,
             run_time_s=round(self._spent_s, 6),
         )
 

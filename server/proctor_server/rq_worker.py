@@ -17,6 +17,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,12 @@ from rq.timeouts import JobTimeoutException
 from rq.utils import now
 from rq.worker import WorkerStatus
 
-from proctor_sandbox.errors import SandboxError, SandboxUnavailable
+from proctor_sandbox.errors import LanguageUnavailable, SandboxError, SandboxUnavailable
+from proctor_server import logs
 from proctor_server.chunk_job import RETRIES, ChunkJob, ForeignJob, is_chunk_id
 from proctor_server.fleet import State
 from proctor_server.janitor import Janitor
+from proctor_server.outcome import Cause
 from proctor_server.queue import ChunkQueue
 from proctor_server.runner import ChunkRunner, Interrupted
 from proctor_server.store.chunks import read_taken
@@ -57,6 +60,13 @@ _SELDOM_S = 1.0
 # Between looks for a sandbox where there was none: an engine restarts in about 10 s.
 _NO_SANDBOX_S = 2.0
 _NAP_S = 0.1
+
+# What an exception of a chunk's last attempt comes to; anything else is a failure of ours.
+_CAUSES = {
+    SandboxUnavailable.__name__: Cause.NO_SANDBOX,
+    LanguageUnavailable.__name__: Cause.NO_SANDBOX,
+    JobTimeoutException.__name__: Cause.TIMED_OUT,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -172,7 +182,7 @@ class ChunkWorker(SimpleWorker):
             if isinstance(error, ForeignJob):
                 self._janitor.refuse(raw_id, str(error))
             else:  # ended by another worker; a chunk without its job is found by the sweep
-                _log.warning("job %s is gone", job_id)
+                _log.warning("a job is gone", extra=logs.fields(chunk=job_id))
             with self.connection.pipeline() as pipe:
                 self.cleanup_execution(job, pipe, execution)
                 pipe.delete(job.key)
@@ -220,10 +230,10 @@ class ChunkWorker(SimpleWorker):
         with self.connection.pipeline() as pipe:
             self.cleanup_execution(job, pipe, execution)
             pipe.delete(job.key, ExecutionRegistry(job.id, self.connection).key)
-            self._runner.forget(job.id, pipe)
+            took = now() - job.started_at if job.started_at is not None else timedelta()
+            self._runner.forget(job.id, took.total_seconds(), pipe)
             self.increment_successful_job_count(pipe)
-            if job.started_at is not None:
-                self.increment_total_working_time(now() - job.started_at, pipe)
+            self.increment_total_working_time(took, pipe)
             self.set_state(WorkerStatus.IDLE, pipeline=pipe)
             pipe.execute()
 
@@ -249,7 +259,7 @@ class ChunkWorker(SimpleWorker):
         if self._without_since is None:
             self._without_since = time.monotonic()
             self._on_state("no sandbox")
-            _log.error("no sandbox: %s", error)
+            _log.error("no sandbox: %s", error, extra=logs.fields(chunk=job.id))
         if time.monotonic() - self._without_since > self._patience_s:
             self._fail(job, execution, error)
             return
@@ -270,7 +280,8 @@ class ChunkWorker(SimpleWorker):
         hopeless = not job.should_retry
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         if hopeless:
-            self._janitor.give_up(job.id, _cause(exc_string))
+            ending = _ending(exc_string)
+            self._janitor.give_up(job.id, ending, _CAUSES.get(ending, Cause.FAILURE))
 
     # -- staying alive -------------------------------------------------------------------------
 
@@ -321,7 +332,7 @@ class ChunkWorker(SimpleWorker):
         self._runner.stop()
 
 
-def _cause(exc_string: str) -> str:
+def _ending(exc_string: str) -> str:
     """The name of what a JobFailure stood for."""
     _, found, rest = exc_string.rpartition(f"{JobFailure.__name__}: ")
     return rest.partition(":")[0].strip() if found else "unknown"

@@ -46,6 +46,9 @@ class ChunkRunner:
         self._again = False
         self._stopping = False
         self.units = 0
+        # What is run now: a batch that waits for it and its language, both None between chunks.
+        self.batch: str | None = None
+        self.language: str | None = None
 
     def offer(self, taken: Taken, *, again: bool) -> None:
         """Hand over a chunk that was read together with its job.
@@ -78,21 +81,29 @@ class ChunkRunner:
             return
         self._run(taken)
 
-    def forget(self, chunk_id: str, pipe: "Pipeline") -> None:
-        """Remove a chunk that was run, together with its job."""
+    def forget(self, chunk_id: str, seconds: float, pipe: "Pipeline") -> None:
+        """Remove a chunk that was run for so long, together with its job."""
         self._chunks.forget(chunk_id, pipe)
+        self._chunks.note_time(seconds, pipe)
 
     def _split(self, taken: Taken) -> None:
         parts = [alone(unit, taken.timeout_s) for unit in taken.units]
         self._chunks.replace(taken, parts, self._queue.commands_again(parts))
 
     def _run(self, taken: Taken) -> None:
-        left = len(taken.units)
-        if not left:
+        if not taken.units:
             return
+        self.batch, self.language = taken.batch, taken.units[0].language
+        try:
+            self._run_units(taken)
+        finally:
+            self.batch = self.language = None
+
+    def _run_units(self, taken: Taken) -> None:
+        left = len(taken.units)
         feed = _Feed(taken.units, self._chunks, lambda: self._stopping)
         pause_s = SMALL_FLUSH_S if left <= _SMALL_UNITS else FLUSH_S
-        with _Writer(self._chunks, pause_s) as writer:
+        with _Writer(self._chunks, taken.id, pause_s) as writer:
             for unit, outcome in self._verifier.verify(feed):
                 left -= 1
                 self.units += 1
@@ -134,8 +145,9 @@ class _Feed:
 class _Writer:
     """Writes answers from a thread, so that none waits for the next unit to end."""
 
-    def __init__(self, chunks: Chunks, pause_s: float) -> None:
+    def __init__(self, chunks: Chunks, chunk_id: str, pause_s: float) -> None:
         self._chunks = chunks
+        self._chunk_id = chunk_id
         self._pause_s = pause_s
         self._answers: deque[Answer] = deque()
         self._changed = threading.Condition()
@@ -193,4 +205,4 @@ class _Writer:
         answers = []
         while self._answers:
             answers.append(self._answers.popleft())
-        self._chunks.complete(answers)
+        self._chunks.complete(answers, self._chunk_id)

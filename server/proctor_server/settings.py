@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from proctor_sandbox.pool import DEFAULT_MAX_PROGRAMS, DEFAULT_SPARES
 from proctor_server.limit_rules import LimitRules
+from proctor_server.logs import LogFormat
 
 MIB = 1024 * 1024
 
@@ -32,6 +33,9 @@ class Settings(BaseSettings):
     port: int = Field(8077, ge=0, le=65535)
     # One queue: a worker on several of them can lose a job (BLPOP has no intermediate queue).
     queue: str = Field("proctor", pattern=r"^[A-Za-z0-9_.-]+$")
+
+    # Of API and workers. auto: text on a terminal, else JSON.
+    log_format: LogFormat = "auto"
 
     # -- the sandbox --
     # Docker where an engine answers, else bubblewrap.

@@ -42,6 +42,14 @@ class Unit:
         key = hashlib.sha256(head.encode() + source.encode(errors="surrogatepass")).hexdigest()
         return cls(key, language, source, problem, stop_on_failure)
 
+    @property
+    def twin(self) -> str | None:
+        """Of a fresh unit the key of its equal that is not; None for any other."""
+        plain = Unit.of(
+            self.language, self.source, self.problem, stop_on_failure=self.stop_on_failure
+        ).key
+        return None if plain == self.key else plain
+
 
 # What decides an outcome. A new statement, prefix or reference leaves old outcomes right.
 _DECISIVE = {"entry_point", "limits", "comparer", "tests"}

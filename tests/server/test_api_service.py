@@ -49,7 +49,7 @@ def test_metrics_count_requests_results_and_work(
     api.get("/v1/batches/none")
     text = api.get("/metrics").text
     for line in (
-        'proctor_results_total{verdict="WA"} 2.0',
+        'proctor_results_total{language="python",verdict="WA"} 2.0',
         "proctor_pending_units 0.0",
         "proctor_waiting_chunks 0.0",
         'proctor_requests_total{method="POST",route="/v1/batches",status="201"} 1.0',
@@ -98,7 +98,7 @@ def test_openapi_is_complete(api: httpx.Client) -> None:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    assert len(operations) == 14
+    assert len(operations) == 17
     for method, path, operation in operations:
         assert operation["summary"], path
         if method in ("post", "put"):

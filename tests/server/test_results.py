@@ -5,7 +5,7 @@ import json
 import pytest
 
 from proctor.types import Item, PublicRun, Result, RewardPolicy, TestResult, Verdict
-from proctor_server.outcome import Outcome
+from proctor_server.outcome import Cause, Outcome
 from proctor_server.results import ResultLines, end_line, pack_items
 from tests.server.stand_in import outcome
 
@@ -26,7 +26,7 @@ OUTCOMES = [
     outcome(Verdict.WA, 1, 3),
     Outcome(verdict=Verdict.CE, passed=0, total=3, total_weight=3.0, compile_output='"x" \\ é'),
     Outcome(verdict=Verdict.WA, passed=0, total=1, total_weight=2.5, tests=[SHOWN], run_time_s=1.5),
-    Outcome.internal_error("the engine is away"),
+    Outcome.internal_error("the engine is away", Cause.NO_SANDBOX),
 ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proctor.types import RewardPolicy, TestResult, Verdict
-from proctor_server.outcome import Outcome
+from proctor_server.outcome import Cause, Outcome
 from proctor_server.rewards import reward
 
 
@@ -89,7 +89,9 @@ def test_each_policy_makes_its_reward(
 
 @pytest.mark.parametrize("policy", [PASS_RATE, ALL_OR_NOTHING, WEIGHTED, HALF_WILL_DO, PENALTY])
 def test_our_failure_earns_null_whatever_the_policy(policy: RewardPolicy) -> None:
-    assert reward(Outcome.internal_error("the disk is full", total=3), policy) is None
+    assert (
+        reward(Outcome.internal_error("the disk is full", Cause.FAILURE, total=3), policy) is None
+    )
 
 
 @given(
@@ -114,5 +116,10 @@ def test_a_reward_is_between_0_and_1_and_1_if_all_passed(
 
 
 def test_an_outcome_comes_back_from_json_as_it_was() -> None:
-    for outcome in (ALL, ASSERTIONS, COMPILE_ERROR, Outcome.internal_error("gone")):
+    for outcome in (
+        ALL,
+        ASSERTIONS,
+        COMPILE_ERROR,
+        Outcome.internal_error("gone", Cause.PROBLEM_GONE),
+    ):
         assert Outcome.from_json(outcome.to_json()) == outcome

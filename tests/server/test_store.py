@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from proctor.types import BatchStatus, Item, RewardPolicy, Verdict
-from proctor_server.outcome import Outcome
+from proctor_server.outcome import Cause, Outcome
 from proctor_server.queue import Chunk, ChunkQueue, Size, Turn
 from proctor_server.results import pack_items
 from proctor_server.store import keys
@@ -80,11 +80,11 @@ class Store:
         """Have a unit answered; returns how many were answered first."""
         unit = Unit.of("python", source, "v")
         found = (
-            Outcome.internal_error("broken")
+            Outcome.internal_error("broken", Cause.FAILURE)
             if verdict is Verdict.IE
             else outcome(verdict, int(verdict is Verdict.AC), 1)
         )
-        return self.chunks.complete([Answer(unit, found, time.time())])
+        return self.chunks.complete([Answer(unit, found, time.time())], "c")
 
     def cancel(self, name: str) -> bool:
         """Cancel a batch, if there is one."""
@@ -207,7 +207,7 @@ def test_what_is_taken_up_again_is_what_is_left(store: Store) -> None:
     taken = store.chunks.take("c")
     assert taken is not None
     assert [unit.source for unit in taken.units] == ["x", "z"]
-    store.chunks.give_up("c", "no good")
+    store.chunks.give_up("c", "no good", Cause.FAILURE)
     assert store.status("b").verdicts == {"AC": 1, "IE": 2}
     assert store.chunks.take("c") is None
     assert store.redis.get("proctor:pending") == b"0"
@@ -246,7 +246,7 @@ def test_whatever_happens_every_item_ends_once(
     while job_ids := store.queue.job_ids:
         store.redis.delete(store.queue.key)
         for job_id in job_ids:
-            store.chunks.give_up(job_id, "the end")
+            store.chunks.give_up(job_id, "the end", Cause.FAILURE)
         store.chunks.release(store.queue.key)
     assert store.redis.hgetall(keys.QUEUED) == {}
     assert store.redis.exists(keys.TURNS) == 0

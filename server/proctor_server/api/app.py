@@ -2,7 +2,6 @@
 
 import logging
 import time
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proctor.types import FieldProblem, ProblemDetails
-from proctor_server.api import batches, problems, schema, service, submissions
+from proctor_server import logs, request_id
+from proctor_server.api import batches, problems, schema, service, statistics, submissions
 from proctor_server.api.services import services
 from proctor_server.callers import Callers
 from proctor_server.errors import ServerError
@@ -43,7 +43,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Proctor", version=VERSION, description=_ABOUT, lifespan=lifespan)
     app.state.metrics = Metrics()
-    for part in (problems, batches, submissions, service):
+    # Statistics first: a problem's id may have slashes, so its route takes whatever follows.
+    for part in (statistics, problems, batches, submissions, service):
         app.include_router(part.router)
     app.exception_handler(ServerError)(_server_error)
     app.exception_handler(RequestValidationError)(_bad_parameters)
@@ -69,11 +70,17 @@ class _Outermost:
             return
         began = time.perf_counter()
         started = False
+        request = request_id.chosen(_given_id(scope))
+        request_id.current.set(request)
 
         async def counted(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                message["headers"] = [
+                    *message["headers"],
+                    (request_id.HEADER.lower().encode(), request.encode()),
+                ]
                 route = getattr(scope.get("route"), "path", "none")
                 seconds = time.perf_counter() - began
                 self._metrics.answered(scope["method"], route, message["status"], seconds)
@@ -85,10 +92,19 @@ class _Outermost:
             return
         except Exception as error:  # the last place where it can become an answer
             # Without its words: they may quote hidden test data.
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("%s in %s\n%s", type(error).__name__, scope["path"], trace)
+            _log.error(
+                "%s in %s",
+                type(error).__name__,
+                scope["path"],
+                extra=logs.fields(trace=logs.frames(error.__traceback__)),
+            )
             if not started:
                 await _our_fault()(scope, receive, counted)
+
+
+def _given_id(scope: Scope) -> str:
+    name = request_id.HEADER.lower().encode()
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 _HEADERS = {

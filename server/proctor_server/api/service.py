@@ -1,5 +1,6 @@
 """Routes about the service itself: alive, ready, what it is, how it does."""
 
+import time
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -117,7 +118,7 @@ async def metrics(request: Request) -> Response:
     """For Prometheus. What Redis knows is left out while Redis does not answer."""
     admit(request, Scope.READ)
     services = of(request)
-    state = await read_store(services.redis, services.settings.queue)
+    state = await read_store(services.redis, services.statistics, time.time())
     return Response(request.app.state.metrics.page(state), media_type=_METRICS_TYPE)
 
 

@@ -23,6 +23,7 @@ from proctor_server.store import keys
 from proctor_server.store.batches import Batches
 from proctor_server.store.connection import api_connection, translated
 from proctor_server.store.problems import Problems
+from proctor_server.store.statistics import Statistics
 
 # Workers come and go in seconds, and only the sizes of chunks depend on it.
 _LOOK_S = 1.0
@@ -48,6 +49,7 @@ class Services:
     intake: Intake
     wakeups: Wakeups
     callers: Callers
+    statistics: Statistics
     workers: list[Announcement] = field(default_factory=list)
 
     async def look(self) -> None:
@@ -110,7 +112,8 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
     made: Services
     intake = Intake(batches, queue, lambda: sum(one.slots for one in made.workers))
     wakeups = Wakeups(client)
-    made = Services(settings, client, problems, batches, door, intake, wakeups, callers)
+    statistics = Statistics(client, queue.key)
+    made = Services(settings, client, problems, batches, door, intake, wakeups, callers, statistics)
     tasks = [asyncio.create_task(made.wakeups.run()), asyncio.create_task(made.keep_looking())]
     try:
         yield made

@@ -9,11 +9,13 @@ import redis.asyncio
 from pydantic_core import to_json
 
 from proctor.types import BatchStatus, Verdict
+from proctor_server import journal
 from proctor_server.callers import EVERYBODY, Caller
 from proctor_server.queue import Chunk, Size, Turn
 from proctor_server.store import keys
 from proctor_server.store.chunks import pack
 from proctor_server.store.connection import run_script_async, translated
+from proctor_server.store.ended import read_ended
 from proctor_server.store.scripts import ACCEPT, CANCEL, CANCEL_OVERDUE, PAGE
 from proctor_server.units import Unit
 
@@ -29,7 +31,7 @@ class Draft:
 
     `units[i]` is what item i needs run; `sizes` are by the units' keys;
     `problems` has the inline problems by version, packed; `deadline_s` seconds after `created`
-    what is left is cancelled.
+    what is left is cancelled. `request` is the id of the request that brought it.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Draft:
     problems: dict[str, bytes]
     deadline_s: float | None = None
     caller: Caller = EVERYBODY
+    request: str = ""
     idempotency: str = ""
     digest: str = ""
 
@@ -134,6 +137,12 @@ class Batches:
             "limit": self._max_pending,
             "expect": expect,
             "units": [unit.key for unit in units],
+            # By place: what a known outcome does not say of itself.
+            "known": {
+                place: {"language": unit.language, "version": unit.problem}
+                for place, (unit, state) in enumerate(zip(units, expect, strict=True))
+                if state == "c"
+            },
             "tests": list(problems),
             "batches": [
                 {
@@ -142,6 +151,7 @@ class Batches:
                     "total": str(len(draft.units)),
                     "deadline": _moment(draft),
                     "caller": draft.caller.name,
+                    "request": draft.request,
                     "most": -1 if draft.caller.max_queued is None else draft.caller.max_queued,
                     "idem": draft.idempotency,
                     "digest": draft.digest,
@@ -166,7 +176,12 @@ class Batches:
             args += [len(command), *command]
         with translated():
             reply = await run_script_async(self._redis, ACCEPT, *args)
-        return _read_reply(reply)
+        read = _read_reply(reply)
+        if isinstance(read, Accepted):
+            for draft in drafts:
+                journal.batch_accepted(draft.id, draft.caller.name, draft.request, len(draft.units))
+            _log_ended(reply[2])
+        return read
 
     async def known(self, idempotency: str) -> tuple[str, str] | None:
         """The batch id and body digest that an Idempotency-Key was used for."""
@@ -226,7 +241,10 @@ class Batches:
     async def cancel(self, batch_id: str) -> bool:
         """Cancel what of a batch is not done; False where there is no such batch."""
         with translated():
-            before = await run_script_async(self._redis, CANCEL, batch_id, self._results_ttl_s)
+            before, ended = await run_script_async(
+                self._redis, CANCEL, batch_id, self._results_ttl_s
+            )
+        _log_ended(ended)
         return before is not None
 
     async def cancel_overdue(self) -> None:
@@ -234,8 +252,15 @@ class Batches:
         with translated():
             now = f"{time.time():.6f}"
             args = (now, self._results_ttl_s, _OVERDUE_AT_ONCE)
-            while await run_script_async(self._redis, CANCEL_OVERDUE, *args):
-                pass
+            overdue = 1
+            while overdue:
+                overdue, ended = await run_script_async(self._redis, CANCEL_OVERDUE, *args)
+                _log_ended(ended)
+
+
+def _log_ended(raw: Any) -> None:
+    for one in read_ended(raw):
+        journal.batch_ended(one)
 
 
 def _moment(draft: Draft) -> str:

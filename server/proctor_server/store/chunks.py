@@ -1,19 +1,20 @@
 """Chunks: the units of one job, as workers take them up and answer them."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import redis
 from pydantic_core import from_json, to_json
 
-from proctor.types import Verdict
-from proctor_server.outcome import Outcome
+from proctor_server import journal
+from proctor_server.outcome import Cause, Outcome
 from proctor_server.queue import Chunk
 from proctor_server.store import keys
 from proctor_server.store.connection import run_script
-from proctor_server.store.scripts import COMPLETE, RELEASE, TAKE
+from proctor_server.store.ended import read_ended
+from proctor_server.store.scripts import COMPLETE, NOTE_CHUNK, RELEASE, TAKE
 from proctor_server.units import Unit
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def pack(chunk: Chunk) -> tuple[bytes, str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A chunk as it was found: the units that are still waited for."""
+    """A chunk as it was found: the units that are still waited for, and a batch that does so."""
 
     id: str
     units: list[Unit]
     timeout_s: int
     made: float
     revived: int
+    batch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,26 @@ def read_taken(chunk_id: str, raw: Sequence[bytes] | None) -> Taken | None:
     """What the TAKE script found; None where nothing is left of the chunk."""
     if raw is None:
         return None
-    units, wanted, timeout, made, revived = raw
+    units, wanted, timeout, made, revived, batch = raw
     rows = from_json(units, cache_strings="none")
     # 49 is "1": somebody waits for the unit.
     left = [Unit(*row) for row, one in zip(rows, wanted, strict=True) if one == 49]
-    return Taken(chunk_id, left, int(timeout), float(made), int(revived))
+    return Taken(chunk_id, left, int(timeout), float(made), int(revived), batch.decode())
+
+
+def _facts(answer: Answer) -> str:
+    """What the script is to know of an answer, as one text."""
+    unit, outcome = answer.unit, answer.outcome
+    words = (
+        outcome.verdict.value,
+        unit.language,
+        unit.problem,
+        f"{answer.started:.6f}",
+        f"{outcome.run_time_s:.6f}",
+        unit.twin or "-",
+        outcome.cause or "",
+    )
+    return " ".join(words)
 
 
 class Chunks:
@@ -77,17 +94,29 @@ class Chunks:
         ends with its worker's life does not."""
         run_script(self._redis, RELEASE, queue_key)
 
-    def complete(self, answers: Iterable[Answer]) -> int:
-        """Write outcomes, give them to all who wait; returns how many were the first."""
-        args: list[str | bytes | float] = [self._results_ttl_s, self._outcome_ttl_s]
-        for answer in answers:
-            verdict = answer.outcome.verdict
-            keep = "0" if verdict is Verdict.IE else "1"
-            started = f"{answer.started:.6f}"
-            args += [answer.unit.key, verdict.value, keep, started, answer.outcome.to_json()]
-        if len(args) == 2:
+    def complete(self, answers: Sequence[Answer], chunk_id: str) -> int:
+        """Write outcomes, give them to all who wait; returns how many were the first.
+
+        What was ended or went wrong is logged; `chunk_id` says where.
+        """
+        if not answers:
             return 0
-        return int(run_script(self._redis, COMPLETE, *args))
+        args: list[str | bytes | float] = [
+            f"{time.time():.6f}",
+            self._results_ttl_s,
+            self._outcome_ttl_s,
+        ]
+        for answer in answers:
+            args += [answer.unit.key, _facts(answer), answer.outcome.to_json()]
+        answered, ended, failed = run_script(self._redis, COMPLETE, *args)
+        for one in read_ended(ended):
+            journal.batch_ended(one)
+        if failed:
+            causes = {answer.unit.key: answer.outcome.cause for answer in answers}
+            for key, *waiting in failed:
+                unit = key.decode()
+                journal.internal_error(unit, causes[unit], chunk_id, waiting)
+        return int(answered)
 
     def wanted(self, units: Sequence[Unit]) -> set[str]:
         """The keys of those of the units that somebody still waits for."""
@@ -104,14 +133,18 @@ class Chunks:
         if into is None:
             pipe.execute()
 
-    def give_up(self, chunk_id: str, reason: str) -> None:
+    def note_time(self, seconds: float, pipe: "Pipeline") -> None:
+        """Count how long a chunk took, as a part of a pipeline."""
+        pipe.eval(NOTE_CHUNK.text, 0, seconds)
+
+    def give_up(self, chunk_id: str, reason: str, cause: Cause) -> None:
         """End what is left of a chunk as IE."""
         taken = self.take(chunk_id)
         if taken is None:
             return
         now = time.time()
-        outcome = Outcome.internal_error(reason)
-        self.complete([Answer(unit, outcome, now) for unit in taken.units])
+        outcome = Outcome.internal_error(reason, cause)
+        self.complete([Answer(unit, outcome, now) for unit in taken.units], chunk_id)
         self.forget(chunk_id)
 
     def replace(

@@ -14,7 +14,7 @@
 | seen:<id> | bitmap | which items have an entry | as batch:<id> |
 | idem:<digest> | string | batch id and body digest of an Idempotency-Key | as batch:<id> |
 | waiters:<unit> | list | "<batch> <index>" of each item that waits for the unit | until answered |
-| outcome:<unit> | string | verdict and outcome JSON; never an IE | outcome_ttl_s |
+| outcome:<unit> | string | verdict and outcome JSON, never an IE's; see `twin` | outcome_ttl_s |
 | chunk:<id> | hash | units as JSON, their keys, timeout, made, revived | until all answered |
 | chunks | zset | chunk ids by the time they were made | until all answered |
 | held:<caller> | list | "<chunk id> <cost>" of chunks that wait for a turn | until released |
@@ -24,7 +24,9 @@
 | queued | hash | per caller how many items have no result yet | while not 0 |
 | deadlines | zset | batch ids by the Unix time at which they are cancelled | until ended |
 | pending | int | units that are queued or running | for ever |
-| stats | hash | verdict counts since the store was made | for ever |
+| stats | hash | counters since the store was made: see counters.py | for ever |
+| bucket:<time> | hash | the same counters for ten seconds from a Unix time on | BUCKET_TTL_S |
+| judged:<version> | hash | ProblemCounts of a stored problem | for ever, while ids:<version> is |
 | refused | int | jobs that were none of ours, since the store was made | for ever |
 | worker:<name> | string | a worker's announcement | ANNOUNCEMENT_TTL_S |
 | workers | zset | worker names by the time of their last announcement | pruned |
@@ -66,6 +68,8 @@ QUEUED = PREFIX + "queued"
 DEADLINES = PREFIX + "deadlines"
 PENDING = PREFIX + "pending"
 STATS = PREFIX + "stats"
+BUCKET = PREFIX + "bucket:"
+JUDGED = PREFIX + "judged:"
 REFUSED = PREFIX + "refused"
 
 WORKER = PREFIX + "worker:"
@@ -76,6 +80,10 @@ CLEANING = PREFIX + "cleaning"
 # with a "!" if the batch has ended.
 NEWS = PREFIX + "news"
 
+# What a bucket counts. They are kept for the hour that is shown, and a little more.
+BUCKET_S = 10
+HISTORY_S = 3600
+BUCKET_TTL_S = HISTORY_S + 100
 # Five missed announcements of 3 s each: a dead worker is off the list within that time.
 ANNOUNCEMENT_TTL_S = 15
 # A cleaner that dies holds the others up for no longer; cleaning takes milliseconds.

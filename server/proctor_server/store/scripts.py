@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass, field
 
 from proctor_server.store import keys
+from proctor_server.store.counters import TALLY
+from proctor_server.store.delivery import DELIVERY
 
 
 @dataclass(frozen=True)
@@ -24,55 +26,8 @@ class Script:
 _KEYS = "\n".join(
     f"local {name} = '{value}'"
     for name, value in vars(keys).items()
-    if name.isupper() and isinstance(value, str)
+    if name.isupper() and isinstance(value, str | int)
 )
-
-# deliver() notes entries; settle() counts them per batch and ends what is complete.
-_DELIVERY = """
-local touched, order = {}, {}
-local function deliver(batch, index, cached, started, verdict, outcome)
-  if redis.call('SETBIT', SEEN .. batch, index, 1) == 1 then return end
-  redis.call('RPUSH', DONE .. batch, index .. ' ' .. cached .. ' ' .. started .. ' ' .. outcome)
-  local t = touched[batch]
-  if not t then
-    t = {n = 0, verdicts = {}}
-    touched[batch] = t
-    order[#order + 1] = batch
-  end
-  t.n = t.n + 1
-  t.verdicts[verdict] = (t.verdicts[verdict] or 0) + 1
-end
-local function expire(batch, ttl)
-  local idem = redis.call('HGET', BATCH .. batch, 'idem')
-  if idem and idem ~= '' then redis.call('EXPIRE', IDEMPOTENCY .. idem, ttl) end
-  for _, kind in ipairs({BATCH, ITEMS, DONE, SEEN}) do redis.call('EXPIRE', kind .. batch, ttl) end
-  redis.call('ZREM', DEADLINES, batch)
-end
-local function unqueue(batch, n)
-  local caller = redis.call('HGET', BATCH .. batch, 'caller')
-  if caller and redis.call('HINCRBY', QUEUED, caller, -n) <= 0 then
-    redis.call('HDEL', QUEUED, caller)
-  end
-end
-local function settle(ttl)
-  for i, batch in ipairs(order) do
-    local t = touched[batch]
-    for verdict, n in pairs(t.verdicts) do
-      redis.call('HINCRBY', BATCH .. batch, 'v:' .. verdict, n)
-      redis.call('HINCRBY', STATS, verdict, n)
-    end
-    unqueue(batch, t.n)
-    local completed = redis.call('HINCRBY', BATCH .. batch, 'completed', t.n)
-    local of = redis.call('HMGET', BATCH .. batch, 'total', 'state')
-    if of[2] == 'running' and completed >= tonumber(of[1]) then
-      redis.call('HSET', BATCH .. batch, 'state', 'done')
-      expire(batch, ttl)
-      order[i] = batch .. '!'
-    end
-  end
-  if #order > 0 then redis.call('PUBLISH', NEWS, table.concat(order, ' ')) end
-end
-"""
 
 # Turns between callers: start-time fair queueing (Goyal, Vin and Cheng, 1996). RQ's queue holds as
 # many chunks as there are workers and AHEAD more; the others are held per caller, and the next to
@@ -110,20 +65,21 @@ end
 
 ACCEPT = Script(
     _KEYS
-    + _DELIVERY
+    + DELIVERY
     + _TURNS
     + """
--- ARGV[1]: JSON {now, ttl, limit, expect, units, tests, orphan_ttl, batches, chunks, commands,
--- queue} then, as bytes: per batch its items and keys; per problem version its tests; per chunk
--- its units, keys and timeout; then the commands that make the chunks' jobs, each with its length
--- first. -> {"ok", pending} | {"known", batch number, "id digest"} | {"stale", states}
--- | {"full", pending} | {"busy", batch number, queued}. Only "ok" has changed anything.
+-- ARGV[1]: JSON {now, ttl, limit, expect, units, known, tests, orphan_ttl, batches, chunks,
+-- commands, queue} then, as bytes: per batch its items and keys; per problem version its tests;
+-- per chunk its units, keys and timeout; then the commands that make the chunks' jobs, each with
+-- its length first. -> {"ok", pending, ended batches} | {"known", batch number, "id digest"}
+-- | {"stale", states} | {"full", pending} | {"busy", batch number, queued}. Only "ok" has changed
+-- anything.
 local a = cjson.decode(ARGV[1])
 local at = 1
 local function arg() at = at + 1; return ARGV[at] end
 local pending = tonumber(redis.call('GET', PENDING) or '0')
 -- Sent again after a lost reply.
-if redis.call('EXISTS', BATCH .. a.batches[1].id) == 1 then return {'ok', pending} end
+if redis.call('EXISTS', BATCH .. a.batches[1].id) == 1 then return {'ok', pending, {}} end
 for i, b in ipairs(a.batches) do
   if b.idem ~= '' then
     local known = redis.call('GET', IDEMPOTENCY .. b.idem)
@@ -155,7 +111,8 @@ if pending + fresh > a.limit then return {'full', pending} end
 for _, b in ipairs(a.batches) do
   redis.call('SET', ITEMS .. b.id, arg())
   redis.call('HSET', BATCH .. b.id, 'state', 'running', 'total', b.total, 'completed', 0,
-    'created_at', b.created, 'idem', b.idem, 'caller', b.caller, 'keys', arg())
+    'created_at', b.created, 'idem', b.idem, 'caller', b.caller, 'request', b.request,
+    'keys', arg())
   redis.call('HINCRBY', QUEUED, b.caller, #b.units)
   if b.deadline ~= '' then redis.call('ZADD', DEADLINES, b.deadline, b.id) end
   if b.idem ~= '' then redis.call('SET', IDEMPOTENCY .. b.idem, b.id .. ' ' .. b.digest) end
@@ -173,8 +130,10 @@ for _, b in ipairs(a.batches) do
     index = index - 1
     local outcome = outcomes[unit + 1]
     if outcome then
-      deliver(b.id, index, 1, a.now, string.sub(outcome, 1, string.find(outcome, ' ') - 1),
-        string.sub(outcome, string.find(outcome, ' ') + 1))
+      local space = string.find(outcome, ' ')
+      local of = a.known[tostring(unit)]
+      of.verdict = string.sub(outcome, 1, space - 1)
+      deliver(b.id, index, 1, a.now, string.sub(outcome, space + 1), of)
     else
       redis.call('RPUSH', WAITERS .. a.units[unit + 1], b.id .. ' ' .. index)
     end
@@ -193,37 +152,68 @@ for _ = 1, a.commands do
   redis.call(unpack(command))
 end
 release(a.queue)
-settle(a.ttl)
-return {'ok', redis.call('INCRBY', PENDING, fresh)}
+settle(a.now, a.ttl)
+return {'ok', redis.call('INCRBY', PENDING, fresh), ended}
 """
 )
 
 COMPLETE = Script(
     _KEYS
-    + _DELIVERY
+    + DELIVERY
     + """
--- ARGV: results ttl, outcome ttl, then per unit: key, verdict, keep (0|1), started, outcome JSON.
--- -> how many units were answered by this call. The first answer of a unit counts.
-local answered = 0
-for i = 3, #ARGV, 5 do
-  local key, verdict, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 4]
+-- ARGV: now, results ttl, outcome ttl, then per unit: key, facts (verdict, language, problem
+-- version, started, seconds in sandboxes, twin, cause of an IE), outcome JSON. The twin of a fresh
+-- unit is the key of its equal that is not; else "-".
+-- -> {how many units were answered by this call, ended batches, per IE {key, some who waited}}
+-- The first answer of a unit counts.
+local answered, failed = 0, {}
+for i = 4, #ARGV, 3 do
+  local key, outcome = ARGV[i], ARGV[i + 2]
+  local of, started, run, twin = {}
+  of.verdict, of.language, of.version, started, run, twin, of.cause =
+    string.match(ARGV[i + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
   local waiters = redis.call('LRANGE', WAITERS .. key, 0, -1)
   if #waiters > 0 then
     redis.call('DEL', WAITERS .. key)
     answered = answered + 1
-    if ARGV[i + 2] == '1' and tonumber(ARGV[2]) > 0 then
-      redis.call('SET', OUTCOME .. key, verdict .. ' ' .. outcome, 'EX', ARGV[2], 'NX')
+    took('r', tonumber(run))
+    if of.verdict == 'IE' then
+      failed[#failed + 1] = {key, unpack(waiters, 1, 3)}
+    else
+      local kept = key
+      if twin ~= '-' then
+        kept = twin
+        local before = redis.call('GET', OUTCOME .. twin)
+        if before then
+          local j = judge(of.version)
+          j.reruns = j.reruns + 1
+          if string.match(before, '^%S+') ~= of.verdict then j.flaky = j.flaky + 1 end
+        end
+      end
+      if tonumber(ARGV[3]) > 0 then
+        redis.call('SET', OUTCOME .. kept, of.verdict .. ' ' .. outcome, 'EX', ARGV[3], 'NX')
+      end
     end
     for n, waiter in ipairs(waiters) do
       local space = string.find(waiter, ' ')
       deliver(string.sub(waiter, 1, space - 1), string.sub(waiter, space + 1),
-        n == 1 and 0 or 1, ARGV[i + 3], verdict, outcome)
+        n == 1 and 0 or 1, started, outcome, of)
     end
   end
 end
 if answered > 0 then redis.call('DECRBY', PENDING, answered) end
-settle(ARGV[1])
-return answered
+settle(ARGV[1], ARGV[2])
+return {answered, ended, failed}
+"""
+)
+
+NOTE_CHUNK = Script(
+    _KEYS
+    + TALLY
+    + """
+-- ARGV: the seconds that a chunk took.
+took('k', tonumber(ARGV[1]))
+add(STATS, tallied())
 """
 )
 
@@ -240,14 +230,17 @@ TAKE = Script(
     _KEYS
     + """
 -- ARGV: chunk id. -> {units JSON, which are still waited for as "1" and "0", timeout, made,
--- revived} or nil
+-- revived, a batch that waits} or nil
 local chunk = redis.call('HMGET', CHUNK .. ARGV[1], 'units', 'keys', 'timeout', 'made', 'revived')
 if not chunk[1] then return false end
-local wanted = {}
+local wanted, batch = {}, ''
 for key in string.gmatch(chunk[2], '%S+') do
   wanted[#wanted + 1] = redis.call('EXISTS', WAITERS .. key)
+  if batch == '' and wanted[#wanted] == 1 then
+    batch = string.match(redis.call('LRANGE', WAITERS .. key, 0, 0)[1], '^%S+')
+  end
 end
-return {chunk[1], table.concat(wanted), chunk[3], chunk[4], chunk[5]}
+return {chunk[1], table.concat(wanted), chunk[3], chunk[4], chunk[5], batch}
 """
 )
 
@@ -270,32 +263,33 @@ local function cancel(batch, ttl)
   redis.call('HSET', BATCH .. batch, 'state', 'cancelled')
   expire(batch, ttl)
   redis.call('PUBLISH', NEWS, batch .. '!')
+  note_end(batch)
   return of[1]
 end
 """
 
 CANCEL = Script(
     _KEYS
-    + _DELIVERY
+    + DELIVERY
     + _CANCEL
     + """
--- ARGV: batch id, results ttl. -> the batch's state before, or nil
-return cancel(ARGV[1], ARGV[2])
+-- ARGV: batch id, results ttl. -> {the batch's state before or nil, ended batches}
+return {cancel(ARGV[1], ARGV[2]), ended}
 """
 )
 
 CANCEL_OVERDUE = Script(
     _KEYS
-    + _DELIVERY
+    + DELIVERY
     + _CANCEL
     + """
--- ARGV: now, results ttl, how many at most. -> how many deadlines were over
+-- ARGV: now, results ttl, how many at most. -> {how many deadlines were over, ended batches}
 local overdue = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, batch in ipairs(overdue) do
   cancel(batch, ARGV[2])
   redis.call('ZREM', DEADLINES, batch)
 end
-return #overdue
+return {#overdue, ended}
 """
 )
 
@@ -328,6 +322,7 @@ for i = 2, #ARGV, 6 do
       redis.call('SREM', IDS .. old, id)
       if redis.call('EXISTS', IDS .. old) == 0 then
         redis.call('EXPIRE', TESTS .. old, ARGV[1])
+        redis.call('DEL', JUDGED .. old)
       end
     end
   end
