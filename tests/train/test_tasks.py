@@ -73,6 +73,12 @@ def test_no_task_is_done_by_printing_its_input_or_nothing(many: list[Task]) -> N
             assert printed.split() != given.split()
 
 
+def test_no_constant_passes_most_tests(many: list[Task]) -> None:
+    for task in many:
+        ((_, most),) = Counter(task.outputs).most_common(1)
+        assert most <= TESTS - 2, task
+
+
 def test_problems_are_what_a_server_takes_and_show_one_test(many: list[Task]) -> None:
     for task in many[::5]:
         problem = task.problem()

@@ -20,6 +20,8 @@ from proctor.types import Comparer, LimitsSpec, Problem, Reference, StdinTest
 
 # One is shown in the statement; the others are hidden.
 TESTS = 5
+# Different outputs among them, so that a program that prints a constant earns 3/5 at most.
+LEAST_OUTPUTS = 3
 # Inputs from which the tests are chosen. More of them find rarer differences and take longer.
 CANDIDATES = 14
 # Of the author of demonstrations.
@@ -147,6 +149,8 @@ def _task(level: int, maker: Maker, rng: random.Random) -> Task | None:
             return None  # a step that makes no difference
         kept.append(Piece(piece.words, piece.code, tuple(slips)))
     inputs = _chosen(fair, caught, printed)
+    if len({printed[given] for given in inputs}) < LEAST_OUTPUTS:
+        return None
     prompt = " ".join(piece.words for piece in pieces if piece.words)
     return Task(
         id=f"tasks/{level}-{sha256(prompt.encode()).hexdigest()[:12]}",
