@@ -12,8 +12,9 @@ from proctor import problem_sets
 from proctor._client import Batch
 from proctor._command_options import batch_options, chosen, connected, server_options
 from proctor._requests import Form
+from proctor.harness.eval_command import eval_command
 from proctor.progress import ResultsProgress
-from proctor.samples import BadSample, opened, read_samples
+from proctor.samples import FORMS, BadSample, opened, read_samples
 from proctor.summary import Summary, show_result, summary_table, verdict_text
 from proctor.types import Result, Verdict
 
@@ -22,7 +23,6 @@ NOT_ACCEPTED = 1
 NO_REWARD = 4
 
 _LANGUAGES = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c": "c"}
-_FORMS = ("completion", "source", "continuation")
 
 
 # -- problems ---------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def problems_command(as_json: bool, url: str, api_key: str | None) -> None:
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--problem", "problem_id", required=True, help="The problem's id.")
 @click.option("--language", help="By default from the file's name, else python.")
-@click.option("--form", type=click.Choice(_FORMS), default="source", show_default=True)
+@click.option("--form", type=click.Choice(FORMS), default="source", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @batch_options
 @server_options
@@ -110,7 +110,7 @@ def submit_command(
 @click.command("score")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--language", default="python", show_default=True, help="Where a line says none.")
-@click.option("--form", type=click.Choice(_FORMS), help="What the programs are; see the guide.")
+@click.option("--form", type=click.Choice(FORMS), help="What the programs are; see the guide.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Results, JSONL.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 @batch_options
@@ -179,7 +179,14 @@ def batch_command(
     console.print(verdict_text(status.verdicts))
 
 
-COMMANDS = [import_command, problems_command, submit_command, score_command, batch_command]
+COMMANDS = [
+    import_command,
+    problems_command,
+    submit_command,
+    score_command,
+    batch_command,
+    eval_command,
+]
 
 
 # -- helpers ----------------------------------------------------------------------------------

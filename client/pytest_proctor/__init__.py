@@ -1,0 +1,1 @@
+"""Proctor's pytest plug-in."""
