@@ -12,6 +12,7 @@ from proctor import problem_sets
 from proctor._client import Batch
 from proctor._command_options import batch_options, chosen, connected, server_options
 from proctor._requests import Form
+from proctor.harness.check_command import check_command
 from proctor.harness.eval_command import eval_command
 from proctor.progress import ResultsProgress
 from proctor.samples import FORMS, BadSample, opened, read_samples
@@ -186,6 +187,7 @@ COMMANDS = [
     score_command,
     batch_command,
     eval_command,
+    check_command,
 ]
 
 

@@ -16,6 +16,8 @@ from proctor.types import Verdict
 _INK, _MARK, _OURS, _FAINT = "#010101", "#020202", "#030303", "#040404"
 _COLOURS = {_INK: "--ink", _MARK: "--mark", _OURS: "--ours", _FAINT: "--faint"}
 _BINS = 10
+# Else matplotlib writes its name and the date into each chart.
+_NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def _drawn(name: str) -> Iterator[_Drawing]:
         # Text stays text: it is smaller, takes the page's font, and is found by a search.
         "svg.fonttype": "none",
         "svg.hashsalt": name,
+        "font.size": 12,
         "font.family": "sans-serif",
         "text.color": _INK,
         "axes.labelcolor": _INK,
@@ -128,7 +131,7 @@ def _drawn(name: str) -> Iterator[_Drawing]:
         drawing = _Drawing(figure.add_subplot())
         yield drawing
         out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
     drawing.svg = _inline(out.getvalue())
 
 
