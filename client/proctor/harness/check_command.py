@@ -16,6 +16,9 @@ from proctor.progress import ResultsProgress
 FAULTY = 1
 OURS = 3
 
+# "free" is the most that a program earns which solves nothing.
+_HEADS = ("problem", "reference", "free", "CPU s", "limit s", "advised s")
+
 
 @click.command("check")
 @click.argument("problems", metavar="humaneval|mbpp|FILE")
@@ -88,14 +91,17 @@ def check_command(
 def _show(report: CheckReport, console: Console, *, show_all: bool) -> None:
     shown = [each for each in report.problems if show_all or each.faults or each.warnings]
     if shown:
-        heads = ("problem", "reference", "free", "CPU s", "limit s", "advised", "findings")
-        table = Table(*heads, box=None, pad_edge=False)
-        for column in range(2, 6):
+        table = Table(*_HEADS, box=None, pad_edge=False)
+        for column in range(2, len(_HEADS)):
             table.columns[column].justify = "right"
         for each in shown:
-            table.add_row(*_row(each), _findings(each))
+            table.add_row(*_row(each))
         console.print(table)
         console.print()
+    for each in shown:
+        for style, findings in (("bold red", each.faults), ("yellow", each.warnings)):
+            for finding in findings:
+                console.print(Text.assemble((each.id, style), f": {finding}"), soft_wrap=True)
     faulty = sum(bool(each.faults) for each in report.problems)
     doubtful = sum(bool(each.warnings) and not each.faults for each in report.problems)
     good = len(report.problems) - faulty - doubtful
@@ -103,6 +109,7 @@ def _show(report: CheckReport, console: Console, *, show_all: bool) -> None:
         f"{report.problem_set}: {len(report.problems)} problem(s), {report.programs} programs run: "
         f"{faulty} with a fault, {doubtful} with a warning, {good} without either",
         style="bold red" if faulty else "bold",
+        soft_wrap=True,
     )
 
 
@@ -119,9 +126,3 @@ def _row(each: CheckedProblem) -> list[Text]:
         ),
     ]
     return [Text(cell) for cell in cells]
-
-
-def _findings(each: CheckedProblem) -> Text:
-    lines = [Text(fault, style="bold red") for fault in each.faults]
-    lines += [Text(warning, style="yellow") for warning in each.warnings]
-    return Text("\n").join(lines)

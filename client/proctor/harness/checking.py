@@ -148,13 +148,9 @@ def _checked(
         faults.append(f"is flaky: its reference is {_mix(verdicts)} in {len(runs)} runs")
     elif runs and not right:
         faults.append(f"its reference is {_mix(verdicts)}{_failed(runs[0])}")
-    for probe, result in probed:
-        told = f"the program {probe.name!r} passes {result.passed} of {result.total} test case(s)"
-        rate = result.pass_rate or 0.0
-        if result.verdict is Verdict.AC or (rate and not probe.guesses):
-            faults.append(told)
-        elif rate > WEAK_GUESS:
-            warnings.append(told)
+    wrong, weak = _rewarded(probed)
+    faults += wrong
+    warnings += weak
     if alike:
         warnings.append(f"has the same tests as {', '.join(alike)}")
     cpu_limit_s, memory_limit_mb = _limits(problem, defaults)
@@ -175,6 +171,19 @@ def _checked(
         faults=faults,
         warnings=warnings,
     )
+
+
+def _rewarded(probed: list[tuple[Probe, Result]]) -> tuple[list[str], list[str]]:
+    """Probes that earn what they must not, and the luckiest guess where it is too lucky."""
+    wrong, guessed = [], []
+    for probe, result in probed:
+        told = f"the program {probe.name!r} passes {result.passed} of {result.total} test case(s)"
+        rate = result.pass_rate or 0.0
+        if result.verdict is Verdict.AC or (rate and not probe.guesses):
+            wrong.append(told)
+        elif rate > WEAK_GUESS:
+            guessed.append((rate, told))
+    return wrong, [max(guessed)[1]] if guessed and not wrong else []
 
 
 def recommended_limit_s(cpu_time_s: float) -> float:

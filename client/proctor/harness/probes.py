@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from proctor.types import AssertionTest, CallTest, Problem, StdinTest
 
-# Equal to whatever it is compared with, and true.
+# Equal to whatever it is compared with. It has no truth: an honest guess may be true.
 _ALWAYS_EQUAL = """\
 class Always:
     def __eq__(self, other): return True
     __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = lambda self, other: True
-    def __bool__(self): return True
+    def __bool__(self): raise TypeError
     __sub__ = __rsub__ = __abs__ = lambda self, other=None: 0
     __hash__ = None
 
