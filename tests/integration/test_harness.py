@@ -2,19 +2,21 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from proctor import Client
 from proctor.importers import packaged_humaneval
 from proctor.problem_sets import read
 from tests.conftest import ROOT
-from tests.integration.stack import Stack, running
+from tests.integration.stack import Stack, running, until
 
 SOME = 12
 
@@ -47,7 +49,7 @@ def samples(path: Path, *bodies: str) -> None:
                 out.write(json.dumps({"task_id": record["task_id"], "completion": said}) + "\n")
 
 
-def lines(path: Path, *records: dict[str, Any]) -> None:
+def lines(path: Path, *records: Mapping[str, Any]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
@@ -131,3 +133,18 @@ def test_eval_brings_its_own_server(bubblewrap: str, tmp_path: Path) -> None:
     done = ran("http://127.0.0.1:9", *words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdicts"] == {"AC": 1}
+
+
+def test_a_job_that_is_cancelled_leaves_no_server_behind(bubblewrap: str, tmp_path: Path) -> None:
+    record = next(iter(packaged_humaneval()))
+    lines(tmp_path / "one.jsonl", record)
+    sleeping = {"task_id": record["task_id"], "solution": "import time; time.sleep(60)"}
+    lines(tmp_path / "s.jsonl", sleeping)
+    words = [sys.executable, "-m", "proctor", "eval", "one.jsonl", "s.jsonl", "--embedded"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL) as job:
+        process = psutil.Process(job.pid)
+        until(lambda: len(process.children(recursive=True)) > 3, "the server")
+        tree = process.children(recursive=True)
+        job.terminate()
+        assert job.wait(60) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(tree, timeout=10)[1] == []

@@ -1,7 +1,7 @@
 """Judging: items in, results out, in as many batches as they take, whoever wrote the programs."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -31,7 +31,7 @@ class _Placed:
 
 def judge(
     client: Client, items: Sequence[Item], **options: Unpack[Options]
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Results as they come, each with its item's place; every item has exactly one.
 
     A text that can be no program (empty, too long) is the model's doing: it gets CE, where the
