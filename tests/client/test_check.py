@@ -184,5 +184,7 @@ def test_json_has_every_problem(run: Callable[..., Result]) -> None:
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
     (tmp_path / "set.ndjson").write_text('{"id": 3}\n')
-    for args in (["nowhere"], [str(tmp_path / "set.ndjson")]):
-        assert CliRunner().invoke(cli, ["check", *args]).exit_code == 2
+    for path, told in (("HumanEval", "no such file or set"), (str(tmp_path / "set.ndjson"), ":1:")):
+        done = CliRunner().invoke(cli, ["check", path])
+        assert done.exit_code == 2
+        assert told in done.output

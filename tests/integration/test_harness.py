@@ -79,8 +79,9 @@ def test_an_empty_solution_is_a_compile_error_and_no_refusal(stack: Stack, tmp_p
 
 def test_check_finds_what_is_wrong_with_a_set(stack: Stack, tmp_path: Path) -> None:
     tests = [{"kind": "stdin", "input": f"{n}", "output": f"{2 * n}"} for n in (3, 4, 5)]
-    right = {"language": "python", "source": "print(2 * int(input()))"}
-    busy = "import time\nwhile time.process_time() < 0.3: pass\n" + right["source"]
+    double = "print(2 * int(input()))"
+    right = {"language": "python", "source": double}
+    busy = f"import time\nwhile time.process_time() < 0.3: pass\n{double}"
     sound = {"id": "sound", "tests": tests, "reference": right}
     lines(
         tmp_path / "set.ndjson",
@@ -93,6 +94,12 @@ def test_check_finds_what_is_wrong_with_a_set(stack: Stack, tmp_path: Path) -> N
             "limits": {"cpu_time_s": 0.5},
             "reference": {"language": "python", "source": busy},
         },
+        {
+            "id": "large",
+            "tests": tests[1:],
+            "limits": {"memory_mb": 200},
+            "reference": {"language": "python", "source": f"x = b'x' * 170 * 2**20\n{double}"},
+        },
     )
     done = ran(stack.url, "proctor", "check", "set.ndjson", "--json", folder=tmp_path)
     assert done.returncode == 1, done.stderr
@@ -103,6 +110,8 @@ def test_check_finds_what_is_wrong_with_a_set(stack: Stack, tmp_path: Path) -> N
     assert found["wrong"]["faults"] == ["its reference is WA 3, in test 3"]
     (near,) = found["slow"]["warnings"]
     assert near.endswith("the limit is 0.5: near it in test 1, 2")
+    (near,) = found["large"]["warnings"]
+    assert near.endswith("MiB of memory, the limit is 200: near it in test 1, 2")
     assert found["slow"]["recommended_cpu_limit_s"] >= 1.5
     with Client(stack.url) as client:
         assert "sound" not in client.problems()

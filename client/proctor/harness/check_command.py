@@ -58,6 +58,11 @@ def check_command(
     Exits with 0 where no problem has a fault, 1 where one has, 2 for wrong usage, 3 where Proctor
     failed.
     """
+    if not problem_sets.is_known(problems):
+        raise click.UsageError(
+            f"{problems}: no such file or set. A check needs tests and references, which a server "
+            "shows to nobody"
+        )
     try:
         problem_set = problem_sets.read(problems, file)
     except problem_sets.BadProblems as error:

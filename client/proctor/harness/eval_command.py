@@ -66,7 +66,7 @@ def _writable(ctx: click.Context, parameter: click.Parameter, paths: Sequence[Pa
 @click.argument("samples", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--form", type=click.Choice(FORMS), help="What the programs are; see the guide.")
 @click.option("--language", default="python", show_default=True, help="Where a line says none.")
-@click.option("--k", "ks", default="1", callback=_ks, help="Of pass@k, such as 1,10; 1 is in any.")
+@click.option("--k", "ks", default="1", callback=_ks, help="For pass@k, such as 1,10.")
 @click.option("--partial", is_flag=True, help="Some problems may have no sample.")
 @click.option(
     "--output",
@@ -82,14 +82,16 @@ def _writable(ctx: click.Context, parameter: click.Parameter, paths: Sequence[Pa
     help="Write a report: .json, .md, .xml (JUnit) or .html. May be given several times.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON, not as a table.")
-@click.option("--min-pass-at-1", type=_SHARE, help="Exit with 1 where pass@1 is below.")
-@click.option("--min-pass-rate", type=_SHARE, help="Exit with 1 where the mean is below.")
+@click.option("--min-pass-at-1", type=_SHARE, help="Exit with 1 where pass@1 is lower.")
+@click.option("--min-pass-rate", type=_SHARE, help="Exit with 1 where the mean pass rate is lower.")
 @click.option(
     "--baseline",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A JSON report; exit with 1 where pass@1 fell by more than noise.",
 )
-@click.option("--alpha", type=_SHARE, default=0.05, show_default=True, help="What noise may do.")
+@click.option(
+    "--alpha", type=_SHARE, default=0.05, show_default=True, help="A p below it is no noise."
+)
 @embedded_option
 @server_options
 @click.pass_context
