@@ -15,6 +15,7 @@ from proctor.harness import charts, html, junit, markdown, terminal
 from proctor.harness import report as reports
 from proctor.harness.report import BadReport, Gate, Report, read_report
 from proctor.types import Result, TestResult, Verdict
+from tests.client.test_results_file import info
 
 # What Jenkins' junit-10.xsd lets an element have: attributes (True: it must), and children.
 SHAPE: dict[str, tuple[dict[str, bool], set[str]]] = {
@@ -70,7 +71,9 @@ def report() -> Report:
         result("other/<c>", Verdict.IE, 0, "sandbox | lost \x07<b>"),
         result("other/<c>", Verdict.IE, 0, "sandbox | lost \x07<b>"),
     ]
-    scores = reports.scores(results, {"set/a": "1", "set/b": "1", "other/<c>": "1"})
+    scores = reports.scores(
+        results, {name: info(name=name) for name in ("set/a", "set/b", "other/<c>")}
+    )
     return Report(
         problem_set="mine",
         server="Proctor 1",

@@ -22,7 +22,7 @@ from proctor.harness.results_file import BadResults, ResultsFile
 from proctor.harness.wording import named
 from proctor.progress import ResultsProgress
 from proctor.samples import FORMS, BadSample, opened, read_samples
-from proctor.types import Item
+from proctor.types import Item, ProblemInfo
 
 # Exit codes, beside click's own 2 (usage): see docs/ci.md.
 BELOW = 1
@@ -130,11 +130,11 @@ def eval_command(
         client = stack.enter_context(connected(own, api_key))
         ids = _ids(client, problems, known)
         missing = _checked(items, ids, problems, partial)
-        versions = {id_: client.problem(id_).version for id_ in ids if id_ not in missing}
-        if earlier is not None and not gates.comparable(versions, earlier):
+        asked = {id_: client.problem(id_) for id_ in ids if id_ not in missing}
+        if earlier is not None and not gates.comparable(asked, earlier):
             raise click.UsageError("--baseline: no problem of it is in this run, in this version")
         name = known.name if known else problems
-        report = _run(client, name, items, versions, missing, ks, kept)
+        report = _run(client, name, items, asked, missing, ks, kept)
     report = report.model_copy(update={"gates": _gates(report, earlier, **limits)})
     for path in paths:
         path.write_text(_WRITERS[path.suffix](report), encoding="utf-8")
@@ -232,13 +232,13 @@ def _run(
     client: Client,
     name: str,
     items: list[Item],
-    versions: dict[str, str],
+    problems: dict[str, ProblemInfo],
     missing: set[str],
     ks: list[int],
     kept: ResultsFile,
 ) -> Report:
     began_at, began = datetime.now(UTC), time.monotonic()
-    plan = Plan.of(items, versions, kept)
+    plan = Plan.of(items, problems, kept)
     console = Console(stderr=True)
     if len(plan.asked) < len(items):
         known = len(items) - len(plan.asked)
@@ -247,7 +247,7 @@ def _run(
         )
     with ResultsProgress(len(plan.asked), console=console) as bar:
         results = evaluate(plan, client, kept, bar.add)
-    scores = reports.scores(results, versions)
+    scores = reports.scores(results, problems)
     return Report(
         problem_set=name,
         server=_server(client),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from proctor._client import Client
 from proctor.harness.judging import judge
 from proctor.harness.results_file import ResultsFile, sample_key
-from proctor.types import Item, Result
+from proctor.types import Item, ProblemInfo, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,11 @@ class Plan:
     asked: dict[str, int]
 
     @classmethod
-    def of(cls, items: Sequence[Item], versions: Mapping[str, str], kept: ResultsFile) -> "Plan":
-        """The plan for samples of problems in these versions. Equal samples are asked for once."""
-        keys = [sample_key(item, versions[item.problem_id or ""]) for item in items]
+    def of(
+        cls, items: Sequence[Item], problems: Mapping[str, ProblemInfo], kept: ResultsFile
+    ) -> "Plan":
+        """The plan for samples of these problems. Equal samples are asked for once."""
+        keys = [sample_key(item, problems[item.problem_id or ""]) for item in items]
         asked: dict[str, int] = {}
         for place, key in enumerate(keys):
             if kept.get(key) is None:

@@ -5,6 +5,7 @@ from statistics import fmean
 
 from proctor.harness.report import Figure, Gate, ProblemScore, Report
 from proctor.harness.statistics import drop_p_value
+from proctor.types import ProblemInfo
 
 # What a mean of floats may miss a round figure by.
 _ROUNDING = 1e-9
@@ -19,8 +20,9 @@ def at_least(name: str, figure: Figure | None, least: float) -> Gate:
     return Gate(name=name, passed=passed, detail=f"{figure.value:.4f} {sign} {least:g}")
 
 
-def comparable(versions: Mapping[str, str], baseline: Report) -> bool:
-    """Whether a baseline has any of the problems, given with their versions."""
+def comparable(problems: Mapping[str, ProblemInfo], baseline: Report) -> bool:
+    """Whether a baseline has any of the problems, in the same version."""
+    versions = {problem.id: problem.version for problem in problems.values()}
     return any(versions.get(each.id) == each.version for each in baseline.problems)
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import pydantic
 
 from proctor.harness import statistics
-from proctor.types import Result, Verdict
+from proctor.types import ProblemInfo, Result, Verdict
 
 # Rows of the table of the slowest programs.
 SLOWEST = 5
@@ -126,14 +126,14 @@ def read_report(path: Path) -> Report:
         raise BadReport(f"{path} is no JSON report of proctor eval") from error
 
 
-def scores(results: Sequence[Result], versions: Mapping[str, str]) -> list[ProblemScore]:
-    """By problem, in the order of `versions`; `results` are those of all samples."""
+def scores(results: Sequence[Result], problems: Mapping[str, ProblemInfo]) -> list[ProblemScore]:
+    """By problem, in the order of `problems`; `results` are those of all samples."""
     by_problem: defaultdict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_problem[result.problem_id].append(result)
     return [
-        _score(problem_id, version, by_problem[problem_id])
-        for problem_id, version in versions.items()
+        _score(problem_id, problem.version, by_problem[problem_id])
+        for problem_id, problem in problems.items()
         if problem_id in by_problem
     ]
 

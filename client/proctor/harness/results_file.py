@@ -8,7 +8,7 @@ from typing import IO, Self
 
 import pydantic
 
-from proctor.types import Item, Result
+from proctor.types import Item, ProblemInfo, Result
 
 
 class BadResults(ValueError):
@@ -20,10 +20,14 @@ class _Line(pydantic.BaseModel):
     result: Result
 
 
-def sample_key(item: Item, version: str) -> str:
+def sample_key(item: Item, problem: ProblemInfo) -> str:
     """What decides an item's result, as a digest: program, language, and the problem's version."""
-    said = [version, item.language, item.source, item.completion, item.continuation]
-    return sha256(json.dumps([item.problem_id, *said]).encode()).hexdigest()
+    source = item.source
+    if item.continuation is not None:
+        # The prefix is a part of the program, and none of what makes a version.
+        source = problem.prefix + item.continuation
+    decisive = [problem.id, problem.version, item.language, source, item.completion]
+    return sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 class ResultsFile:
