@@ -1,5 +1,7 @@
 """Options that several commands share, and what is made of them."""
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,6 +11,7 @@ import click
 from proctor._client import DEFAULT_URL, Client
 from proctor._requests import Options, Policy, Stop
 from proctor._retries import Retry
+from proctor.stack import embedded_stack
 from proctor.types import RewardPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,6 +36,15 @@ def server_options(command: F) -> F:
     return url(key(command))
 
 
+def embedded_option(command: F) -> F:
+    """Whether to start a server for the run, whatever `server_options` name."""
+    return click.option(
+        "--embedded",
+        is_flag=True,
+        help="Start a server for this run, here; needs the extra `server`.",
+    )(command)
+
+
 def batch_options(command: F) -> F:
     """How programs are run and rewarded, and how long to wait."""
     for option in (
@@ -51,6 +63,22 @@ def batch_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+@contextmanager
+def serving(url: str, embedded: bool) -> Iterator[str]:
+    """The address of the server to use, `url` or one that is there as long as the context."""
+    if not embedded:
+        yield url
+        return
+    # A CI job that is cancelled gets SIGTERM, of which Python would die without ending the server.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        click.echo("starting a server for this run", err=True)
+        with embedded_stack() as own:
+            yield own
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pydantic
 
 from proctor._effects import Answer
 from proctor.errors import BadAnswer, refusal
-from proctor.types import BatchStatus, ProblemDetails, Result, StreamEnd
+from proctor.types import BatchStatus, LimitsSpec, ProblemDetails, Result, StreamEnd
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
@@ -28,6 +28,7 @@ class ServerInfo(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
 
     version: str
+    default_limits: LimitsSpec | None = None
 
 
 def read(kind: type[M], answer: Answer) -> M:

@@ -5,6 +5,7 @@ click command or a list of them. They are loaded only when one is asked for.
 """
 
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -14,7 +15,7 @@ import click
 
 from proctor._version import __version__
 from proctor.commands import COMMANDS
-from proctor.errors import BadAnswer, ConnectionFailed, ProctorError, ServerFailed, WaitTimeout
+from proctor.errors import ProctorError, Refused, ServerFailed
 from proctor.watching import COMMANDS as WATCHING
 
 GROUP = "proctor.commands"
@@ -22,6 +23,7 @@ GROUP = "proctor.commands"
 # Exit codes beyond click's own 2 (usage), told apart so that a script can act on them.
 REFUSED = 2
 UNREACHABLE = 3
+INTERRUPTED = 130  # as shells have it; click's own would be 1, which is a verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,11 @@ class ProctorGroup(click.Group):
             return super().invoke(ctx)
         except ProctorError as error:
             click.echo(f"proctor: {error}", err=True)
-            ours = isinstance(error, ConnectionFailed | BadAnswer | ServerFailed | WaitTimeout)
-            ctx.exit(UNREACHABLE if ours else REFUSED)
+            refused = isinstance(error, Refused) and not isinstance(error, ServerFailed)
+            ctx.exit(REFUSED if refused else UNREACHABLE)
+        except KeyboardInterrupt:
+            click.echo("proctor: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def load_plugins() -> tuple[dict[str, click.Command], list[Broken]]:
@@ -115,4 +120,8 @@ for _command in [*COMMANDS, *WATCHING]:
 
 def main() -> None:
     """The entry point of the command `proctor`."""
-    sys.exit(cli(prog_name="proctor"))
+    try:
+        cli(prog_name="proctor")
+    except Exception:  # Python's own exit code would be 1, which is a verdict about a program
+        traceback.print_exc()
+        sys.exit(UNREACHABLE)

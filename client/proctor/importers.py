@@ -3,7 +3,6 @@
 Each takes the records of a set's JSON lines; what a record says decides, nothing is fetched.
 """
 
-import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from proctor.samples import opened
 from proctor.types import AssertionTest, LimitsSpec, Problem, Reference
 
 Record = Mapping[str, Any]
@@ -84,12 +84,16 @@ def _tested_function(code: str, test: str) -> str | None:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a JSON lines file, gzipped if its name ends in .gz.
+    """The records of a JSON lines file, gzipped if its name ends in .gz; "-": standard input.
 
     Raises OSError for a file that can't be read, ValueError (with its line) for a bad one.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    return (record for _, record in numbered_records(path))
+
+
+def numbered_records(path: Path) -> Iterator[tuple[int, Record]]:
+    """The same, each with the number of its line, from 1."""
+    with opened(path) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -99,7 +103,7 @@ def read_records(path: Path) -> Iterator[Record]:
                 raise ValueError(f"{path}:{number}: not JSON: {error}") from error
             if not isinstance(record, dict):
                 raise ValueError(f"{path}:{number}: not a JSON object")
-            yield record
+            yield number, record
 
 
 def packaged_humaneval() -> Iterator[Record]:

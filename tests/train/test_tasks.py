@@ -124,7 +124,7 @@ def test_a_server_finds_tasks_to_be_what_they_should_be(tiny_url: str) -> None:
         found = validate(tasks, client, near_misses=2)
         assert client.problem(tasks[0].id).tests == TESTS
     assert (found.tasks, found.near_misses) == (10, 20)
-    assert found.programs == 10 * 4 + 20
+    assert found.programs == 10 * 5 + 20
     assert found.caught == 20
 
 
@@ -148,23 +148,24 @@ def validated(tasks: list[Task], wrong: dict[str, bool | None]) -> Validation:
 
 def test_near_misses_that_pass_are_counted() -> None:
     tasks = generate(5, seed=0)
-    assert validated(tasks, {}) == Validation(5, 25, near_misses=5, caught=5)
+    assert validated(tasks, {}) == Validation(5, 30, near_misses=5, caught=5)
     passing = next(tasks[2].near_misses())
-    assert validated(tasks, {passing: True}) == Validation(5, 25, near_misses=5, caught=4)
+    assert validated(tasks, {passing: True}) == Validation(5, 30, near_misses=5, caught=4)
 
 
 @pytest.mark.parametrize(
-    ("beginning", "name"), [("print('", "constant"), ("import sys", "echo"), ("pass", "empty")]
+    ("beginning", "name"),
+    [("print('", "prints a constant"), ("import sys", "echo"), ("pass", "empty")],
 )
 def test_a_weak_task_is_named_with_the_program_that_passed(beginning: str, name: str) -> None:
     (task,) = generate(1, seed=0)
-    with pytest.raises(InvalidTask, match=f"{task.id}: its {name} program is judged AC"):
+    with pytest.raises(InvalidTask, match=f"{task.id}: its program '{name}' is judged AC"):
         validated([task], {beginning: True})
 
 
 def test_a_wrong_reference_is_named() -> None:
     first, second = generate(2, seed=0)
-    with pytest.raises(InvalidTask, match=f"{second.id}: its reference program is judged WA"):
+    with pytest.raises(InvalidTask, match=f"{second.id}: its program 'reference' is judged WA"):
         validated([first, second], {second.reference: False})
 
 

@@ -23,12 +23,12 @@ from rich.table import Table
 from proctor._client import Client
 from proctor.errors import ProctorError
 from proctor.rewards import Reward
+from proctor.stack import embedded_stack
 from proctor.train import checkpoints, logs
 from proctor.train.evaluation import Evaluation, evaluate
 from proctor.train.model import Policy, Size, Transformer
 from proctor.train.pretraining import Pretraining, pretrain
 from proctor.train.rollouts import Prompt
-from proctor.train.stack import embedded_stack
 from proctor.train.tasks import Task, generate
 from proctor.train.tokens import PieceTokenizer
 from proctor.train.trainer import Metrics, Settings, Trainer

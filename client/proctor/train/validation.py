@@ -1,15 +1,15 @@
 """Validation of tasks by the judge itself: what is right passes, what is nothing does not."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from proctor._client import Client
 from proctor.errors import ProctorError
+from proctor.harness.judging import judge
+from proctor.harness.probes import probes
 from proctor.train.tasks import Task
 from proctor.types import Item, Verdict
-
-_ECHO = "import sys\nprint(sys.stdin.read())"
 
 
 class InvalidTask(ProctorError):
@@ -36,9 +36,8 @@ class Validation:
 def validate(tasks: Sequence[Task], client: Client, *, near_misses: int = 1) -> Validation:
     """Store the tasks' problems and judge, for each, programs of which the worth is known.
 
-    The reference has to be accepted. A program that does nothing, one that prints what most
-    tests expect, and one that prints its input must not be; and of programs with one mistake
-    none should be, which is counted.
+    The reference has to be accepted. The probes, programs that solve nothing, must not be; and
+    of programs with one mistake none should be, which is counted.
 
     Args:
         tasks: any number of them.
@@ -53,31 +52,25 @@ def validate(tasks: Sequence[Task], client: Client, *, near_misses: int = 1) -> 
     items: list[Item] = []
     wanted: list[tuple[Task, str]] = []
     for task in tasks:
-        commonest, _ = Counter(task.outputs).most_common(1)[0]
-        programs = {
-            "reference": task.reference,
-            "empty": "pass",  # a server refuses a program without text
-            "constant": f"print({commonest!r})",
-            "echo": _ECHO,
-        }
-        tried = [source for source, _ in zip(task.near_misses(), range(near_misses), strict=False)]
-        for name, source in [*programs.items(), *(("near miss", source) for source in tried)]:
+        programs = [("reference", task.reference)]
+        programs += [(probe.name, probe.source) for probe in probes(task.problem())]
+        programs += [("near miss", source) for source in islice(task.near_misses(), near_misses)]
+        for name, source in programs:
             items.append(Item(problem_id=task.id, source=source))
             wanted.append((task, name))
-    # One failing test says enough of the many that should fail.
-    batch = client.submit(items, stop="first_failure", reward="all_or_nothing")
     verdicts: dict[int, Verdict] = {}
-    for result in batch.results():
+    # One failing test says enough of the many that should fail.
+    for place, result in judge(client, items, stop="first_failure", reward="all_or_nothing"):
         if result.verdict is None or result.verdict is Verdict.IE:
             raise ProctorError(f"{result.problem_id} could not be judged: {result.reason}")
-        verdicts[result.index] = result.verdict
+        verdicts[place] = result.verdict
     near = caught = 0
-    for index, (task, name) in enumerate(wanted):
+    for place, (task, name) in enumerate(wanted):
         if name == "near miss":
             near += 1
-            caught += verdicts[index] is not Verdict.AC
-        elif (verdicts[index] is Verdict.AC) != (name == "reference"):
+            caught += verdicts[place] is not Verdict.AC
+        elif (verdicts[place] is Verdict.AC) != (name == "reference"):
             raise InvalidTask(
-                f"{task.id}: its {name} program is judged {verdicts[index]} ({task.prompt})"
+                f"{task.id}: its program {name!r} is judged {verdicts[place]} ({task.prompt})"
             )
     return Validation(len(tasks), len(items), near, caught)

@@ -42,6 +42,15 @@ class MaxLimits(BaseModel):
     tests: int
 
 
+class DefaultLimits(BaseModel):
+    """What a problem gets that asks for nothing."""
+
+    cpu_time_s: float
+    wall_time_s: float
+    memory_mb: int
+    output_kb: int
+
+
 class Info(BaseModel):
     """What this installation is."""
 
@@ -50,6 +59,7 @@ class Info(BaseModel):
     runtime: str | None
     languages: list[str]
     limits: MaxLimits
+    default_limits: DefaultLimits
     pending: int
     workers: list[Announcement]
 
@@ -107,6 +117,12 @@ async def info(request: Request) -> Info:
             body_bytes=settings.max_body_bytes,
             batch_items=settings.max_batch_items,
             tests=settings.max_tests,
+        ),
+        default_limits=DefaultLimits(
+            cpu_time_s=rules.default.cpu_time_s,
+            wall_time_s=rules.default.wall_time_s,
+            memory_mb=rules.default.memory_bytes // MIB,
+            output_kb=rules.default.output_bytes // 1024,
         ),
         pending=services.intake.pending,
         workers=workers,

@@ -1,4 +1,4 @@
-"""A Proctor of one's own for a run: `proctor up` in a process beside the training."""
+"""A Proctor of one's own for a run: `proctor up` in a process beside it."""
 
 import os
 import signal
@@ -18,6 +18,13 @@ from proctor.errors import ProctorError
 # The first start compiles and warms sandboxes; on a busy machine that takes its time.
 _READY_WITHIN_S = 120.0
 _STOPS_WITHIN_S = 30.0
+# Settings of another server: its queue must not get the run's programs, nor its keys refuse them.
+_ANOTHERS = (
+    "PROCTOR_REDIS_URL",
+    "PROCTOR_REDIS_PASSWORD_FILE",
+    "PROCTOR_KEYS_FILE",
+    "PROCTOR_HOST",
+)
 
 
 class NoStack(ProctorError):
@@ -28,9 +35,10 @@ class NoStack(ProctorError):
 def embedded_stack() -> Iterator[str]:
     """The address of a server that runs as long as the context does.
 
-    The package's `server` extra has to be installed. Raises NoStack.
+    It has a Redis and data of its own, takes no keys, and listens on loopback. The package's
+    `server` extra has to be installed. Raises NoStack.
     """
-    with tempfile.TemporaryDirectory(prefix="proctor-train-") as folder:
+    with tempfile.TemporaryDirectory(prefix="proctor-run-") as folder:
         port = _free_port()
         log = Path(folder) / "log"
         command = [sys.executable, "-m", "proctor", "up", "--port", str(port)]
@@ -39,9 +47,9 @@ def embedded_stack() -> Iterator[str]:
                 [*command, "--state-dir", folder],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for the training, which ends the server when it has ended itself.
+                # Ctrl-C is for the run, which ends the server when it has ended itself.
                 start_new_session=True,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                env=_environment(),
             )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -49,6 +57,11 @@ def embedded_stack() -> Iterator[str]:
             yield url
         finally:
             _end(process)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _ANOTHERS}
+    return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

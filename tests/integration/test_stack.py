@@ -5,7 +5,7 @@ import psutil
 import pytest
 
 from proctor import Client, Problem, Reward, StdinTest
-from proctor.train.stack import NoStack, embedded_stack
+from proctor.stack import NoStack, embedded_stack
 
 pytestmark = pytest.mark.usefixtures("bubblewrap")
 
