@@ -63,6 +63,7 @@ setup:
 	@scripts/venv train
 	@scripts/packages
 	@scripts/compose-v2
+	@scripts/promtool
 	@scripts/engine
 	@if docker info >/dev/null 2>&1; then $(MAKE) --no-print-directory images; fi
 

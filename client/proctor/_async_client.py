@@ -14,7 +14,7 @@ from proctor._http import Async, Connection
 from proctor._requests import Form, ItemLike, Options, ProblemLike
 from proctor._responses import ServerInfo
 from proctor._retries import Retry
-from proctor.types import BatchStatus, ImportReport, ProblemInfo, Result
+from proctor.types import BatchStatus, ImportReport, ProblemInfo, Result, Stats
 
 
 class AsyncClient:
@@ -116,6 +116,10 @@ class AsyncClient:
     async def info(self) -> ServerInfo:
         """What the server is: version, sandbox, workers, languages, limits."""
         return await self._http.run(flows.info(self._retry))
+
+    async def stats(self) -> Stats:
+        """How the server does, now and over the last hour."""
+        return await self._http.run(flows.stats(self._retry))
 
     async def close(self) -> None:
         """Close every connection."""

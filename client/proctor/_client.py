@@ -14,7 +14,14 @@ from proctor._http import Blocking, Connection
 from proctor._requests import Form, ItemLike, Options, ProblemLike
 from proctor._responses import ServerInfo
 from proctor._retries import Retry
-from proctor.types import BatchStatus, ImportReport, ProblemInfo, Result, StreamEnd
+from proctor.types import (
+    BatchStatus,
+    ImportReport,
+    ProblemInfo,
+    Result,
+    Stats,
+    StreamEnd,
+)
 
 # Where `proctor up` and the compose stack listen.
 DEFAULT_URL = "http://127.0.0.1:8077"
@@ -146,6 +153,10 @@ class Client:
     def info(self) -> ServerInfo:
         """What the server is: version, sandbox, workers, languages, limits."""
         return self._http.run(flows.info(self._retry))
+
+    def stats(self) -> Stats:
+        """How the server does, now and over the last hour."""
+        return self._http.run(flows.stats(self._retry))
 
     def close(self) -> None:
         """Close every connection."""

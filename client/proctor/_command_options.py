@@ -54,10 +54,12 @@ def batch_options(command: F) -> F:
 
 
 @contextmanager
-def connected(url: str, api_key: str | None) -> Iterator[Client]:
+def connected(
+    url: str, api_key: str | None, *, retry: Retry | None = None, read_timeout_s: float = 60.0
+) -> Iterator[Client]:
     """A client for the server that `server_options` name; a wrong address is a usage error."""
     try:
-        client = Client(url, api_key=api_key, retry=_RETRY)
+        client = Client(url, api_key=api_key, retry=retry or _RETRY, read_timeout_s=read_timeout_s)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with client:

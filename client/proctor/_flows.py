@@ -19,6 +19,7 @@ from proctor.types import (
     ImportReport,
     ProblemInfo,
     Result,
+    Stats,
     StreamEnd,
     SubmissionRequest,
 )
@@ -109,6 +110,11 @@ def problem(problem_id: str, retry: Retry) -> Flow[ProblemInfo]:
 def info(retry: Retry) -> Flow[responses.ServerInfo]:
     """What the server is."""
     return (yield from fetch(requests.info(), responses.ServerInfo, retry))
+
+
+def stats(retry: Retry) -> Flow[Stats]:
+    """How the server does."""
+    return (yield from fetch(requests.stats(), Stats, retry))
 
 
 def import_problems(problems: Iterable[requests.ProblemLike], retry: Retry) -> Flow[ImportReport]:

@@ -161,6 +161,11 @@ def info() -> Call:
     return Call("GET", "/v1/info")
 
 
+def stats() -> Call:
+    """GET /v1/stats."""
+    return Call("GET", "/v1/stats")
+
+
 # -- helpers ----------------------------------------------------------------------------------
 
 

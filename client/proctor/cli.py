@@ -15,6 +15,7 @@ import click
 from proctor._version import __version__
 from proctor.commands import COMMANDS
 from proctor.errors import BadAnswer, ConnectionFailed, ProctorError, ServerFailed, WaitTimeout
+from proctor.watching import COMMANDS as WATCHING
 
 GROUP = "proctor.commands"
 
@@ -108,7 +109,7 @@ def cli() -> None:
     """Rewards for programs: run them against hidden tests, in sandboxes."""
 
 
-for _command in COMMANDS:
+for _command in [*COMMANDS, *WATCHING]:
     cli.add_command(_command)
 
 

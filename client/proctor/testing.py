@@ -33,6 +33,7 @@ from proctor.types import (
     ProblemDetails,
     ProblemInfo,
     Result,
+    Stats,
     StreamEnd,
     SubmissionRequest,
     Verdict,
@@ -98,6 +99,21 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, judge: Judge | None = None, *, check_problems: bool = False) -> None:
         self.requests: list[httpx.Request] = []
+        # What GET /v1/stats answers: nothing of what was posted is counted.
+        self.stats = Stats(
+            at=time.time(),
+            version="fake",
+            pending=0,
+            waiting_chunks=0,
+            oldest_wait_s=None,
+            programs_per_s=0.0,
+            ie_share=0.0,
+            cached_share=0.0,
+            verdicts={},
+            faults={},
+            workers=[],
+            history=[],
+        )
         self._judge = judge or (lambda _: 1.0)
         self._check_problems = check_problems
         self._problems: dict[str, Problem] = {}
@@ -166,6 +182,8 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         path = request.url.path
         parts = path.removeprefix("/v1/").split("/")
         match request.method, parts:
+            case "GET", ["stats"]:
+                return _json(200, self.stats)
             case "PUT", ["problems", *_]:
                 self._store(problem := Problem.model_validate_json(body))
                 return _json(200, _info(problem))

@@ -15,6 +15,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.worker_registration import clean_worker_registry
 
 from proctor_server.chunk_job import ChunkJob, ForeignJob, remove
+from proctor_server.logs import fields
 from proctor_server.origin import Origin
 from proctor_server.outcome import Cause
 from proctor_server.queue import ChunkQueue, alone
@@ -84,7 +85,8 @@ class Janitor:
             name: Any = self._redis.hget(execution.key, "worker_name")
             origin = None if name is None else Origin.of(name.decode())
             if origin is not None and origin.is_dead():
-                _log.warning("worker %s is dead: its job is taken up", name.decode())
+                extra = fields(chunk=job_id)
+                _log.warning("worker %s is dead: its job is taken up", name.decode(), extra=extra)
                 self._redis.zadd(registry.key, {execution.composite_key: 1}, xx=True)
 
     def _abandoned(self) -> None:
@@ -123,7 +125,9 @@ class Janitor:
             seen = between.get_first_seen(job_id)
             if seen is None or time.time() - seen.timestamp() < LOST_AFTER_S:
                 continue
-            _log.warning("job %s was read and not started: it is queued again", job_id)
+            _log.warning(
+                "a job was read and not started: it is queued again", extra=fields(chunk=job_id)
+            )
             with self._redis.pipeline() as pipe:
                 pipe.lrem(between.key, 1, job_id)
                 pipe.delete(between.get_first_seen_key(job_id))
@@ -152,7 +156,7 @@ class Janitor:
         elif taken.revived >= _MAX_REVIVALS:
             self.give_up(chunk_id, "its job missing from the queue", Cause.JOB_LOST)
         else:
-            _log.error("chunk %s has no job: it is queued again", chunk_id)
+            _log.error("a chunk has no job: it is queued again", extra=fields(chunk=chunk_id))
             parts = [alone(unit, taken.timeout_s) for unit in taken.units]
             commands = self._queue.commands_again(parts)
             self._chunks.replace(taken, parts, commands, revived=taken.revived + 1)

@@ -33,6 +33,7 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 
 from proctor_sandbox.errors import LanguageUnavailable, SandboxError, SandboxUnavailable
+from proctor_server import logs
 from proctor_server.chunk_job import RETRIES, ChunkJob, ForeignJob, is_chunk_id
 from proctor_server.fleet import State
 from proctor_server.janitor import Janitor
@@ -181,7 +182,7 @@ class ChunkWorker(SimpleWorker):
             if isinstance(error, ForeignJob):
                 self._janitor.refuse(raw_id, str(error))
             else:  # ended by another worker; a chunk without its job is found by the sweep
-                _log.warning("job %s is gone", job_id)
+                _log.warning("a job is gone", extra=logs.fields(chunk=job_id))
             with self.connection.pipeline() as pipe:
                 self.cleanup_execution(job, pipe, execution)
                 pipe.delete(job.key)
@@ -258,7 +259,7 @@ class ChunkWorker(SimpleWorker):
         if self._without_since is None:
             self._without_since = time.monotonic()
             self._on_state("no sandbox")
-            _log.error("no sandbox: %s", error)
+            _log.error("no sandbox: %s", error, extra=logs.fields(chunk=job.id))
         if time.monotonic() - self._without_since > self._patience_s:
             self._fail(job, execution, error)
             return

@@ -9,8 +9,8 @@
 | r:<n>, rs | times in sandboxes |
 | k:<n>, ks | chunks, from taken to ended; not in the tens of seconds |
 
-Durations are counted in places a factor of 2^(1/4) apart, from 1 ms to 70 minutes: a percentile read
-from them is within 9.1 % of the true one. What took less than 1 ms counts as 1 ms.
+Durations are counted in places a factor of 2^(1/4) apart, from 1 ms to 70 minutes: a percentile
+read from them is within 9.1 % of the true one. What took less than 1 ms counts as 1 ms.
 """
 
 import math
@@ -33,10 +33,18 @@ local function took(kind, seconds)
   count(kind .. ':' .. math.max(0, math.min({LAST_PLACE}, place)), 1)
   count(kind .. 's', math.floor(seconds * 1e6))
 end
-local function write_tallies(hashes)
-  for field, n in pairs(tallies) do
-    for _, hash in ipairs(hashes) do redis.call('HINCRBY', hash, field, n) end
+-- Two commands, however many counts: each is a line in the append-only file.
+local function add(hash, counts)
+  local fields, sums = {{}}, {{}}
+  for field, n in pairs(counts) do
+    if n ~= 0 then fields[#fields + 1] = field end
   end
+  if #fields == 0 then return end
+  for i, before in ipairs(redis.call('HMGET', hash, unpack(fields))) do
+    sums[#sums + 1] = fields[i]
+    sums[#sums + 1] = string.format('%.0f', (before or 0) + counts[fields[i]])
+  end
+  redis.call('HSET', hash, unpack(sums))
 end
 """
 

@@ -74,9 +74,7 @@ end
 local function write_judged()
   for version, counts in pairs(judged) do
     if redis.call('EXISTS', IDS .. version) == 1 then
-      for field, n in pairs(counts) do
-        if n ~= 0 then redis.call('HINCRBY', JUDGED .. version, field, n) end
-      end
+      add(JUDGED .. version, counts)
     end
   end
 end
@@ -100,8 +98,10 @@ local function settle(now, ttl)
   if #order == 0 then return end
   redis.call('PUBLISH', NEWS, table.concat(order, ' '))
   local bucket = BUCKET .. (now - now % BUCKET_S)
-  write_tallies({bucket, STATS})
-  redis.call('EXPIRE', bucket, BUCKET_TTL_S)
+  local new = redis.call('EXISTS', bucket) == 0
+  add(bucket, tallies)
+  if new then redis.call('EXPIRE', bucket, BUCKET_TTL_S) end
+  add(STATS, tallies)
   write_judged()
 end
 """

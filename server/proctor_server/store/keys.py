@@ -30,8 +30,8 @@
 | pending | int | units that are queued or running | for ever |
 | stats | hash | counters since the store was made: see counters.py | for ever |
 | bucket:<time> | hash | the same counters for ten seconds from a Unix time on | BUCKET_TTL_S |
-| judged:<version> | hash | counts of a stored problem's results, see problem_counts.py | as `ids` |
 | session:<digest> | string | digest of the key that a browser is logged in with | SESSION_TTL_S |
+| judged:<version> | hash | ProblemCounts of a stored problem | for ever, while ids:<version> is |
 | refused | int | jobs that were none of ours, since the store was made | for ever |
 | worker:<name> | string | a worker's announcement | ANNOUNCEMENT_TTL_S |
 | workers | zset | worker names by the time of their last announcement | pruned |

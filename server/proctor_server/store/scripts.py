@@ -216,7 +216,7 @@ NOTE_CHUNK = Script(
     + """
 -- ARGV: the seconds that a chunk took.
 took('k', tonumber(ARGV[1]))
-write_tallies({STATS})
+add(STATS, tallies)
 """
 )
 
