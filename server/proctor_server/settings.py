@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     # Without it whoever reaches the API may do all; `proctor keys add` writes it.
     keys_file: FilePath | None = None
     # Names, beside addresses and local names, by which a server without keys may be called.
-    hosts: str = Field("", pattern=r"^[A-Za-z0-9.,: _-]*$")
+    hosts: str = Field("", pattern=r"^[A-Za-z0-9., _-]*$")
     # Free of any well-known service; the client's default as well.
     port: int = Field(8077, ge=0, le=65535)
     # One queue: a worker on several of them can lose a job (BLPOP has no intermediate queue).
