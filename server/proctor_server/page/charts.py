@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from xml.etree.ElementTree import Element
 
 import pygal
@@ -17,7 +18,7 @@ from proctor_server.store.keys import BUCKET_S, HISTORY_S
 # Three buckets a point: as many points as a chart on a phone has pixels to tell apart.
 STEP_S = 3 * BUCKET_S
 _POINTS = HISTORY_S // STEP_S
-_LABEL_EVERY = _POINTS // 6
+_LABEL_EVERY_S = 600
 
 Values = Sequence[float | None]
 
@@ -110,7 +111,6 @@ def _drawn(
         height=190,
         margin=2,
         fill=stacked,
-        range=(0, most) if most else None,
         min_scale=2,
         max_scale=4,
         include_x_axis=True,
@@ -121,17 +121,20 @@ def _drawn(
         no_data_text="",
         explicit_size=False,
         disable_xml_declaration=True,
+        truncate_label=-1,
         js=[],
         css=[],
         style=Style(label_font_size=12, major_label_font_size=12),
     )
     drawing.value_formatter = form
+    if most is not None:
+        drawing.y_labels = [0, most / 2, most]
     labels = [_ago(place) for place in range(_POINTS)]
     drawing.x_labels = labels
-    drawing.x_labels_major = [*labels[::_LABEL_EVERY], labels[-1]]
+    drawing.x_labels_major = labels[:: -_LABEL_EVERY_S // STEP_S]
     for one in series:
         drawing.add(one.name, one.values)
-    drawing.add_xml_filter(_plain)
+    drawing.add_xml_filter(partial(_plain, [one.style for one in series]))
     drawn = drawing.render(is_unicode=True) if highest else ""
     # Hundredths of a pixel are half the bytes and nobody's gain.
     svg = re.sub(r"(\d+\.\d)\d+", r"\1", drawn)
@@ -143,10 +146,16 @@ def _ago(place: int) -> str:
     return f"-{minutes:g} min" if minutes else "now"
 
 
-def _plain(root: Element) -> Element:
-    """A drawing without styles and scripts of its own, which our pages' policy forbids."""
+def _plain(styles: Sequence[str], root: Element) -> Element:
+    """A drawing without styles and scripts of its own, which our pages' policy forbids.
+
+    Each series has a class of page.css in their place.
+    """
     for element in list(root.iter()):
         element.attrib.pop("style", None)
+        drawn = re.match(r"series serie-(\d+)", element.get("class", ""))
+        if drawn is not None:
+            element.set("class", f"series {styles[int(drawn[1])]}")
         for child in list(element):
             kind = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else "comment"
             hidden = "tooltip" in child.get("class", "")

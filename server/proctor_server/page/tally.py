@@ -9,7 +9,17 @@ from proctor_server.results import ResultLines
 from proctor_server.store.batches import Batches
 
 # 0 and 1 are places of their own: all or nothing is what most rewards are.
-PLACES = ("below 0", "0", "to 0.2", "to 0.4", "to 0.6", "to 0.8", "below 1", "1", "none")
+PLACES = (
+    "below 0",
+    "0",
+    "0 to 0.2",
+    "0.2 to 0.4",
+    "0.4 to 0.6",
+    "0.6 to 0.8",
+    "0.8 to 1",
+    "1",
+    "none",
+)
 # Of each verdict so many submissions are named; who needs more reads the results.
 NAMED = 50
 _BATCHES = 64
@@ -84,4 +94,4 @@ def _place(reward: float | None) -> int:
         return PLACES.index("0")
     if reward >= 1:
         return PLACES.index("1")
-    return PLACES.index("to 0.2") + min(4, int(reward * 5))
+    return PLACES.index("0 to 0.2") + min(4, int(reward * 5))

@@ -23,16 +23,17 @@ def seconds(value: float | None) -> str:
         return "0 s"
     if value < 1:
         return f"{value * 1000:.2g} ms" if value < 0.1 else f"{value * 1000:.0f} ms"
-    if value < _MINUTE_S:
-        return f"{value:.1f} s"
-    if value < _HOUR_S:
+    if value < 2 * _MINUTE_S:
+        return f"{value:.0f} s" if value >= 10 or value == int(value) else f"{value:.1f} s"
+    if value < 2 * _HOUR_S:
         return f"{value / _MINUTE_S:.0f} min"
     return f"{value / _HOUR_S:.0f} h" if value < 2 * _DAY_S else f"{value / _DAY_S:.0f} days"
 
 
 def ago(moment: float) -> str:
     """How long ago a Unix time was."""
-    return f"{seconds(float(max(1, round(time.time() - moment))))} ago"
+    passed_s = max(1, round(time.time() - moment))
+    return f"{seconds(passed_s)} ago"
 
 
 def at(moment: float) -> str:
