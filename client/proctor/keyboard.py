@@ -8,6 +8,9 @@ import tty
 from types import TracebackType
 from typing import Self
 
+# Ctrl-D, and the end of the input.
+END = "\x04"
+
 
 class Keyboard:
     """Takes keys without waiting for a line's end while it is open; Ctrl-C still interrupts."""
@@ -17,9 +20,9 @@ class Keyboard:
         self._before = termios.tcgetattr(self._fd)
 
     def pressed(self, within_s: float) -> str:
-        """What is pressed within so many seconds; "" for nothing."""
+        """What is pressed within so many seconds; "" for nothing, END where no more can come."""
         ready, _, _ = select.select([self._fd], [], [], within_s)
-        return os.read(self._fd, 100).decode(errors="replace") if ready else ""
+        return (os.read(self._fd, 100).decode(errors="replace") or END) if ready else ""
 
     def __enter__(self) -> Self:
         tty.setcbreak(self._fd)

@@ -15,7 +15,7 @@ from proctor._client import Client
 from proctor._command_options import connected, server_options
 from proctor._retries import Retry
 from proctor.errors import ConnectionFailed, ProctorError, ServerFailed
-from proctor.keyboard import Keyboard
+from proctor.keyboard import END, Keyboard
 from proctor.overview import Overview, reasons
 from proctor.types import Stats
 
@@ -28,7 +28,7 @@ _ANSWER_S = 10.0
 _LOOK_S = 0.2
 # A request that hangs holds up nobody who wants to leave.
 _LEAVE_S = 0.5
-_QUIT = ("q", "Q", "\x1b")
+_QUIT = ("q", "Q", "\x1b", END)
 
 
 @click.command("status")

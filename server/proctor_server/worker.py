@@ -81,6 +81,12 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
         )
         jobs.runner.set(runner)
         worker.listen_for_stop()
+        _log.info(
+            "worker started",
+            extra=logs.fields(
+                sandbox=f"{equipment.backend} ({equipment.runtime})", version=VERSION
+            ),
+        )
         with _beating(worker, sign):
             worker.work(logging_level="WARNING")
     except RedisError as error:
@@ -88,6 +94,7 @@ def run(settings: Settings, equip: "Equip | None" = None) -> int:
         return 1
     finally:
         equipment.close()
+    _log.info("worker ended", extra=logs.fields(units=runner.units))
     return 0 if worker.told_to_stop else 1
 
 
@@ -97,8 +104,7 @@ def sandboxes(settings: Settings, problem: Callable[[str], Problem]) -> Equipmen
     from proctor_server.backends import open_backend
     from proctor_server.verify import Verifier
 
-    backend, meaning = open_backend(settings.sandbox, settings.runtime, settings.core)
-    _log.info("sandbox: %s", meaning)
+    backend, _ = open_backend(settings.sandbox, settings.runtime, settings.core)
     backend.reap()
     images = backend.languages()
     pool = Pool(

@@ -268,7 +268,7 @@ def top(url: str, columns: int = 80) -> Iterator[Terminal]:
         terminal.close()
 
 
-@pytest.mark.parametrize("way", ["q", "ctrl-c", "interrupt"])
+@pytest.mark.parametrize("way", ["q", "ctrl-c", "ctrl-d", "interrupt"])
 def test_top_shows_news_and_leaves_the_terminal_as_it_was(way: str) -> None:
     fake = FakeServer()
     fake.stats = STATS
@@ -280,7 +280,7 @@ def test_top_shows_news_and_leaves_the_terminal_as_it_was(way: str) -> None:
         if way == "interrupt":
             terminal.process.send_signal(signal.SIGINT)
         else:
-            terminal.press({"q": "q", "ctrl-c": "\x03"}[way])
+            terminal.press({"q": "q", "ctrl-c": "\x03", "ctrl-d": "\x04"}[way])
         assert terminal.ended() == 0
         assert terminal.settings() == terminal.before
 

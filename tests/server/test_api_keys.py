@@ -74,6 +74,9 @@ _ROUTES: dict[str, list[tuple[str, str, object]]] = {
         ("GET", "/v1/problems/two", None),
         ("GET", "/v1/problems", None),
         ("GET", "/v1/info", None),
+        ("GET", "/v1/stats", None),
+        ("GET", "/v1/problems/two/stats", None),
+        ("GET", "/v1/problems/stats", None),
         ("GET", "/metrics", None),
     ],
     "admin": [

@@ -26,25 +26,35 @@ STEPS_PER_DOUBLING = 4
 LAST_PLACE = 88
 
 TALLY = f"""
-local tallies = {{}}
+local tallies, places, sums = {{}}, {{}}, {{}}
 local function count(field, n) tallies[field] = (tallies[field] or 0) + n end
 local function took(kind, seconds)
-  local place = math.ceil(math.log(seconds / {LEAST_S}) / math.log(2) * {STEPS_PER_DOUBLING})
-  count(kind .. ':' .. math.max(0, math.min({LAST_PLACE}, place)), 1)
-  count(kind .. 's', math.floor(seconds * 1e6))
+  local place = math.ceil(math.log(seconds / {LEAST_S}) * {STEPS_PER_DOUBLING / math.log(2)})
+  place = math.max(0, math.min({LAST_PLACE}, place))
+  local of = places[kind] or {{}}
+  of[place] = (of[place] or 0) + 1
+  places[kind], sums[kind] = of, (sums[kind] or 0) + seconds
+end
+-- All that was counted, by field. Called once: names are made here and not for each duration.
+local function tallied()
+  for kind, of in pairs(places) do
+    for place, n in pairs(of) do tallies[kind .. ':' .. place] = n end
+    tallies[kind .. 's'] = math.floor(sums[kind] * 1e6)
+  end
+  return tallies
 end
 -- Two commands, however many counts: each is a line in the append-only file.
 local function add(hash, counts)
-  local fields, sums = {{}}, {{}}
+  local fields, changed = {{}}, {{}}
   for field, n in pairs(counts) do
     if n ~= 0 then fields[#fields + 1] = field end
   end
   if #fields == 0 then return end
   for i, before in ipairs(redis.call('HMGET', hash, unpack(fields))) do
-    sums[#sums + 1] = fields[i]
-    sums[#sums + 1] = string.format('%.0f', (before or 0) + counts[fields[i]])
+    changed[2 * i - 1] = fields[i]
+    changed[2 * i] = string.format('%.0f', (before or 0) + counts[fields[i]])
   end
-  redis.call('HSET', hash, unpack(sums))
+  redis.call('HSET', hash, unpack(changed))
 end
 """
 

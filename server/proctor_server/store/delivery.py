@@ -99,9 +99,10 @@ local function settle(now, ttl)
   redis.call('PUBLISH', NEWS, table.concat(order, ' '))
   local bucket = BUCKET .. (now - now % BUCKET_S)
   local new = redis.call('EXISTS', bucket) == 0
-  add(bucket, tallies)
+  local counts = tallied()
+  add(bucket, counts)
   if new then redis.call('EXPIRE', bucket, BUCKET_TTL_S) end
-  add(STATS, tallies)
+  add(STATS, counts)
   write_judged()
 end
 """

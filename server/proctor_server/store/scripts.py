@@ -216,7 +216,7 @@ NOTE_CHUNK = Script(
     + """
 -- ARGV: the seconds that a chunk took.
 took('k', tonumber(ARGV[1]))
-add(STATS, tallies)
+add(STATS, tallied())
 """
 )
 
