@@ -36,19 +36,19 @@ class Board:
         self._read_at = 0.0
         self._shown: Shown | None = None
         self._drawn_for = 0
-        self._seats = _SEATS
+        self.watchers = 0
         self.tallies = Tallies(services.batches)
 
     @contextmanager
     def seat(self) -> Iterator[None]:
         """Watch. Raises Overloaded where enough watch already."""
-        if self._seats == 0:
+        if self.watchers == _SEATS:
             raise Overloaded("as many browsers as may be are watching; look again later")
-        self._seats -= 1
+        self.watchers += 1
         try:
             yield
         finally:
-            self._seats += 1
+            self.watchers -= 1
 
     async def shown(self) -> Shown:
         """The board, at most a tick old. Raises StoreUnavailable."""
