@@ -25,6 +25,7 @@ from proctor_server.version import VERSION
 
 # Then the browser comes again by itself, and is asked who it is as a new visitor is.
 _STREAM_S = 600.0
+_AGAIN_MS = 1000
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FORM_BYTES = 4096
 
@@ -196,7 +197,7 @@ async def _events(
             return
         for name, html in now.items():
             if sent.get(name) != html:
-                yield ServerSentEvent(event=name, raw_data=html)
+                yield ServerSentEvent(event=name, raw_data=html, retry=_AGAIN_MS)
         sent = now
         await asyncio.sleep(TICK_S)
 
