@@ -55,7 +55,9 @@ class _PageRoute(APIRoute):
             try:
                 answer = await handle(request)
             except Unauthorized:
-                answer = RedirectResponse("/login", status_code=303)
+                # An EventSource that is redirected complains; one that gets 204 just ends.
+                streams = request.headers.get("accept") == EventSourceResponse.media_type
+                answer = Response(status_code=204) if streams else _to_login()
             except ServerError as error:
                 answer = _page(request, "error.html", error=error, status_code=error.status)
             answer.headers.update(_HEADERS)
@@ -175,7 +177,7 @@ async def post_login(request: Request) -> Response:
 @router.post("/logout")
 async def post_logout(request: Request) -> Response:
     check_same_origin(request)
-    answer = RedirectResponse("/login", status_code=303)
+    answer = _to_login()
     await log_out(request, answer)
     return answer
 
@@ -200,6 +202,10 @@ async def _events(
                 yield ServerSentEvent(event=name, raw_data=html, retry=_AGAIN_MS)
         sent = now
         await asyncio.sleep(TICK_S)
+
+
+def _to_login() -> Response:
+    return RedirectResponse("/login", status_code=303)
 
 
 def _board(request: Request) -> Board:

@@ -110,17 +110,21 @@ def test_a_page_that_nobody_sees_costs_nothing(settings: Settings, window: Open,
     app = create_app(settings)
     with serving(settings, app) as api:
         page = window(api)
-        watchers = lambda: app.state.board.watchers  # noqa: E731
-        wait_until(lambda: watchers() == 1, "it is connected")
-        page.evaluate(
-            "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
-            "document.dispatchEvent(new Event('visibilitychange'))"
-        )
-        wait_until(lambda: watchers() == 0, "it is not")
-        page.evaluate(
-            "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
-        )
-        wait_until(lambda: watchers() == 1, "it is again")
+        board = app.state.board
+
+        def shown(*, hidden: bool) -> None:
+            page.evaluate(
+                "(hidden) => {Object.defineProperty(document, 'hidden',"
+                " {value: hidden, configurable: true});"
+                " document.dispatchEvent(new Event('visibilitychange'))}",
+                hidden,
+            )
+
+        wait_until(lambda: board.watchers == 1, "it is connected")
+        shown(hidden=True)
+        wait_until(lambda: board.watchers == 0, "it is not")
+        shown(hidden=False)
+        wait_until(lambda: board.watchers == 1, "it is again")
         page.context.close()
 
 
