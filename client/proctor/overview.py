@@ -92,7 +92,7 @@ def _verdicts(counts: dict[str, int]) -> Text:
     known = [verdict.value for verdict in Verdict if verdict.value in counts]
     parts = [
         Text(f"{verdict} {counts[verdict]:,}", STYLES[Verdict(verdict)] if verdict in known else "")
-        for verdict in [*known, *(counts.keys() - set(known))]
+        for verdict in [*known, *sorted(counts.keys() - set(known))]
     ]
     return Text("  ").join(parts)
 
@@ -147,7 +147,8 @@ def _workers(workers: Sequence[WorkerStats], now: float, width: int) -> Table:
         table.add_column(name, no_wrap=True, justify="right" if name in _NUMBERS else "left")
     for one, *cells in zip(workers, *shown, strict=True):
         styled = [Text(cell, _STATES.get(cell, "")) for cell in cells]
-        table.add_row(_shortened(one.host, max(room, 0) + _HOST_CHARS), *styled)
+        host = Text(_shortened(one.host, max(room, 0) + _HOST_CHARS))
+        table.add_row(host, *styled)
     return table
 
 

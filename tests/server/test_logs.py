@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from proctor_server import logs
+from proctor_server import journal, logs
 from tests.server.conftest import Workers, post, results, wait_until
 
 Lines = Callable[[str], list[dict[str, Any]]]
@@ -112,6 +112,14 @@ def test_no_line_has_a_programs_source_or_its_words(
     for word in ("canary", "hidden-in", "hidden-out", "shown-in"):
         assert word not in seen
     assert "batch ended" in seen
+
+
+def test_of_a_lost_sandbox_only_our_own_words_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    journal.sandbox_lost("the agent gave up: hidden-text", ["unit-1", "unit-2"])
+    (record,) = caplog.records
+    assert record.getMessage() == "sandbox lost"
+    told = {"reason": "the agent gave up", "unit": "unit-1", "owed": 2}
+    assert vars(record)["fields"] == told
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Proctor", version=VERSION, description=_ABOUT, lifespan=lifespan)
     app.state.metrics = Metrics()
+    # Statistics first: a problem's id may have slashes, so its route takes whatever follows.
     for part in (statistics, problems, batches, details, submissions, service):
         app.include_router(part.router)
     page.install(app)

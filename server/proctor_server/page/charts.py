@@ -46,8 +46,10 @@ class Chart:
 def charts(now: float, history: Mapping[int, Counts]) -> list[Chart]:
     """The charts of an hour that ends at a Unix time."""
     points = _points(now, history)
-    ran = [(one.programs - one.cached) / STEP_S for one in points]
-    cached = [one.cached / STEP_S for one in points]
+    # The last point's time is not over yet.
+    spans_s = [*[STEP_S] * (_POINTS - 1), max(BUCKET_S, now % STEP_S)]
+    ran = [(one.programs - one.cached) / span for one, span in zip(points, spans_s, strict=True)]
+    cached = [one.cached / span for one, span in zip(points, spans_s, strict=True)]
     verdicts = [
         Series(verdict, f"v-{verdict}", [_share(one, verdict) for one in points])
         for verdict in Verdict

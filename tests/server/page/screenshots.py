@@ -88,7 +88,8 @@ def make_up_an_hour(client: "redis.Redis", chance: random.Random) -> None:
                     number = round(min(87, max(0, chance.gauss(middle, spread))))
                     fields[f"{kind}:{number}"] = fields.get(f"{kind}:{number}", 0) + 1
             key = f"{keys.BUCKET}{moment}"
-            pipe.hset(key, mapping={**fields, "cached": cached})
+            fields["cached"] = cached
+            pipe.hset(key, mapping=dict(fields))
             pipe.expire(key, keys.BUCKET_TTL_S)
         pipe.execute()
 
