@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,14 +83,14 @@ def make_up_an_hour(client: "redis.Redis", chance: random.Random) -> None:
             }
             cached = round(programs * chance.uniform(0.08, 0.14))
             wait_s = 1.2 * (phase + 1) ** 1.1 * chance.uniform(0.8, 1.2)
+            counts = Counter({**fields, "cached": cached})
             for kind, middle_s, spread in (("w", wait_s, 2), ("r", 0.02, 6)):
                 middle = math.log2(middle_s / 0.001) * 4
                 for _ in range(60):
-                    number = round(min(87, max(0, chance.gauss(middle, spread))))
-                    fields[f"{kind}:{number}"] = fields.get(f"{kind}:{number}", 0) + 1
+                    counts[f"{kind}:{min(87, max(0, round(chance.gauss(middle, spread))))}"] += 1
             key = f"{keys.BUCKET}{moment}"
-            fields["cached"] = cached
-            pipe.hset(key, mapping=dict(fields))
+            for name, number in counts.items():
+                pipe.hset(key, name, str(number))
             pipe.expire(key, keys.BUCKET_TTL_S)
         pipe.execute()
 
