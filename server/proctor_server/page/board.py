@@ -15,7 +15,7 @@ from proctor_server.page.tally import Tallies
 
 # As often as anything is sent to a browser.
 TICK_S = 1.0
-# Each watcher costs 2 ms a tick: so many are a team, and a tenth of a core.
+# Each watcher costs 3 ms a tick: so many are a team, and a seventh of a core.
 _SEATS = 50
 
 

@@ -16,9 +16,9 @@ from proctor_server.store import keys
 from proctor_server.store.connection import translated
 from proctor_server.units import Unit
 
-# 64 programs of 1 KiB are twice zlib's window: more in a group would hardly take less.
+# 64 programs of 1 KiB are twice zlib's window: more in a group would take hardly less.
 _GROUP = 64
-# The fastest: at most 5 % more bytes than level 6, in a third of the time.
+# The fastest: a fifth more bytes than level 6 on HumanEval's solutions, in half the time.
 _ZLIB_LEVEL = 1
 
 
