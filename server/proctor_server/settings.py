@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     results_ttl_s: int = Field(3600, ge=1)
     # Equal programs come from one rollout step or its neighbours, minutes apart.
     outcome_ttl_s: int = Field(3600, ge=0)
-    # Programs beside their results, for who wants to look at one; a quarter of their bytes in Redis.
+    # Programs beside their results, for who looks at one: a quarter of their bytes in Redis.
     keep_sources: bool = True
     # A problem version that no id points at any more may still have queued work.
     orphan_problem_ttl_s: int = Field(24 * 3600, ge=60)
