@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from proctor_server.api.app import create_app
+from proctor_server.page.tally import NAMED
 from proctor_server.settings import Settings
 from tests.server.conftest import TWO_TESTS, Workers, post, results, serving, wait_until
 
@@ -132,14 +133,14 @@ def test_a_page_that_nobody_sees_costs_nothing(settings: Settings, window: Open,
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_everybody_can_use_it(api: httpx.Client, window: Open, width: int, scheme: str) -> None:
     api.put("/v1/problems/long", json=TWO_TESTS | {"id": "a/" + "very/" * 30 + "long"})
-    batch = post(api, "ac", "wa", "ce")
+    batch = post(api, "ac", "wa", "ce", *(f"wa {number}" for number in range(NAMED)))
     assert results(api, batch)[-1]["state"] == "done"
     page = window(api, width=width, scheme=scheme)
     faults = {}
     for path in (
         "/",
         "/batches",
-        f"/batches/{batch}",
+        f"/batches/{batch}?verdict=WA",
         f"/batches/{batch}/1",
         f"/batches/{batch}/2",
         "/problems",
