@@ -315,6 +315,29 @@ class BatchStatus(_Answer):
     created_at: float = Field(description="Unix time, seconds.")
 
 
+class ListedBatch(BatchStatus):
+    """A batch in the list of batches."""
+
+    caller: str = Field(description="The name of the key that posted it; empty without keys.")
+
+
+class BatchPage(_Answer):
+    """One page of batches, newest first; `next` is what to give as `after` for the page behind."""
+
+    batches: list[ListedBatch]
+    next: str | None = None
+
+
+class SubmissionDetail(_Answer):
+    """One submission as it was posted, and what became of it."""
+
+    index: int = Field(description="Place in the batch, from 0.")
+    problem_id: str
+    language: str
+    source: str | None = Field(description="The program; null where the server keeps none.")
+    result: Result | None = Field(description="Null while there is none.")
+
+
 class StreamEnd(_Answer):
     """The last line of a results stream: where to go on, and whether there is more to come."""
 

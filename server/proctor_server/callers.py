@@ -91,6 +91,11 @@ class Callers:
         self._stamp = None if path is None else _stamp(path)
         self._by_digest = {} if path is None else _callers(path)
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether a request needs a key."""
+        return self._path is not None
+
     def of(self, authorization: str | None) -> Caller:
         """The caller with this Authorization header. Raises Unauthorized."""
         if self._path is None:
@@ -98,13 +103,15 @@ class Callers:
         if authorization is None:
             raise Unauthorized("this server wants a key: send it as Authorization: Bearer <key>")
         scheme, _, key = authorization.partition(" ")
+        return self.with_digest(digest(key.strip()) if scheme.lower() == "bearer" else "")
+
+    def with_digest(self, sent: str) -> Caller:
+        """The caller whose key has this digest. Raises Unauthorized."""
         found: Caller | None = None
-        if scheme.lower() == "bearer":
-            sent = _digest(key.strip())
-            # All are compared, in constant time each: how long it takes tells nothing.
-            for digest, caller in self._by_digest.items():
-                if hmac.compare_digest(sent, digest):
-                    found = caller
+        # All are compared, in constant time each: how long it takes tells nothing.
+        for known, caller in self._by_digest.items():
+            if hmac.compare_digest(sent, known):
+                found = caller
         if found is None:
             raise Unauthorized("this key is not known, or no longer")
         return found
@@ -160,10 +167,11 @@ def read(path: Path) -> Mapping[str, _Entry]:
 def new_key() -> tuple[str, str]:
     """A new key, and its digest for the file."""
     key = _PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-    return key, _digest(key)
+    return key, digest(key)
 
 
-def _digest(key: str) -> str:
+def digest(key: str) -> str:
+    """What the file of keys has of a key."""
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -33,6 +33,7 @@ from proctor_server.queue import Size
 from proctor_server.results import pack_items
 from proctor_server.store.batches import Draft
 from proctor_server.store.problems import Head, Problems, head, packed
+from proctor_server.store.sources import pack_sources
 from proctor_server.units import Unit
 
 Where = Callable[[int, str], str]
@@ -63,6 +64,7 @@ class DoorRules:
     max_source_bytes: int
     max_batch_items: int
     max_tests: int
+    keep_sources: bool
 
 
 # Other requests have their turn after so many items, some 5 ms.
@@ -150,6 +152,7 @@ class Door:
             problems=inline.packed,
             deadline_s=request.deadline_s,
             request=request_id.current.get(),
+            sources=await pack_sources(units) if self._rules.keep_sources else (),
         )
 
     def head(self, problem: Problem) -> Head:

@@ -43,6 +43,11 @@ class ResultLines:
         """How many items the batch has."""
         return len(self._items)
 
+    def about(self, index: int) -> tuple[str, str]:
+        """The problem id and the language of an item."""
+        _, problem_id, language, _ = self._items[index]
+        return problem_id, language
+
     def line(self, entry: bytes) -> bytes:
         """The Result of an entry as JSON, without a newline."""
         index, cached, started, outcome = entry.split(b" ", 3)

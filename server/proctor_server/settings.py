@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     # Without it whoever reaches the API may do all; `proctor keys add` writes it.
     keys_file: FilePath | None = None
+    # Names, beside addresses and local names, by which a server without keys may be called.
+    hosts: str = Field("", pattern=r"^[A-Za-z0-9., _-]*$")
     # Free of any well-known service; the client's default as well.
     port: int = Field(8077, ge=0, le=65535)
     # One queue: a worker on several of them can lose a job (BLPOP has no intermediate queue).
@@ -71,6 +73,8 @@ class Settings(BaseSettings):
     results_ttl_s: int = Field(3600, ge=1)
     # Equal programs come from one rollout step or its neighbours, minutes apart.
     outcome_ttl_s: int = Field(3600, ge=0)
+    # Programs beside their results, for who looks at one: a quarter of their bytes in Redis.
+    keep_sources: bool = True
     # A problem version that no id points at any more may still have queued work.
     orphan_problem_ttl_s: int = Field(24 * 3600, ge=60)
 

@@ -194,17 +194,20 @@ def test_every_page_there_is(client: httpx.Client, problems: list[dict[str, Any]
     for place, methods in places.items():
         if "get" in methods:
             for problem in problems:
-                path = place.format_map({"batch_id": posted["id"], "problem_id": problem["id"]})
+                known = {"batch_id": posted["id"], "problem_id": problem["id"], "index": 1}
+                path = place.format_map(known)
                 assert client.get(path).status_code == 200, path
                 asked += 1
     assert asked >= 3 * 7
     for path in (
-        "/",
         "/docs",
         "/v1/problems?limit=1&after=canary",
         f"/v1/batches/{posted['id']}/x",
     ):
         client.get(path)
+    batch = f"/batches/{posted['id']}"
+    for path in ("/", "/batches", batch, f"{batch}/0", f"{batch}/1", f"{batch}/2", "/problems"):
+        assert client.get(path).status_code == 200, path
     client.delete(f"/v1/batches/{posted['id']}")
 
 

@@ -21,7 +21,7 @@ def documented() -> Iterator[re.Pattern[str]]:
     for name, lives in rows:
         if lives.startswith(_FOR_EVER):
             full = name if name.startswith("rq:") else keys.PREFIX + name
-            yield re.compile(re.sub(r"<\w+>", ".+", full))
+            yield re.compile(re.sub(r"<\w+>", ".*", full))
 
 
 def timeless(redis_client: "redis.Redis") -> set[str]:

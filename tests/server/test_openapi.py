@@ -55,7 +55,7 @@ def target(settings: Settings, worker: Workers) -> Iterator[Target]:
         batch = post(api, "ac", "wa")
         while results(api, batch)[-1]["state"] != "done":
             pass
-        yield Target(str(api.base_url), {"problem_id": "two", "batch_id": batch})
+        yield Target(str(api.base_url), {"problem_id": "two", "batch_id": batch, "index": "1"})
 
 
 @pytest.mark.parametrize("label", OPERATIONS)

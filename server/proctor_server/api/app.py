@@ -13,12 +13,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proctor.types import FieldProblem, ProblemDetails
 from proctor_server import logs, request_id
-from proctor_server.api import batches, problems, schema, service, statistics, submissions
+from proctor_server.api import (
+    batches,
+    details,
+    problems,
+    schema,
+    service,
+    statistics,
+    submissions,
+)
+from proctor_server.api.host_names import LocalNames
 from proctor_server.api.services import services
 from proctor_server.callers import Callers
 from proctor_server.errors import ServerError
 from proctor_server.faults import path
 from proctor_server.metrics import Metrics
+from proctor_server.page import routes as page
+from proctor_server.page.board import Board
 from proctor_server.settings import Settings
 from proctor_server.version import VERSION
 
@@ -39,16 +50,20 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with services(settings, callers) as made:
             app.state.services = made
+            app.state.board = Board(made)
             yield
 
     app = FastAPI(title="Proctor", version=VERSION, description=_ABOUT, lifespan=lifespan)
     app.state.metrics = Metrics()
     # Statistics first: a problem's id may have slashes, so its route takes whatever follows.
-    for part in (statistics, problems, batches, submissions, service):
+    for part in (statistics, problems, batches, details, submissions, service):
         app.include_router(part.router)
+    page.install(app)
     app.exception_handler(ServerError)(_server_error)
     app.exception_handler(RequestValidationError)(_bad_parameters)
     app.exception_handler(HTTPException)(_http_error)
+    if not callers.has_keys:
+        app.add_middleware(LocalNames, more=settings.hosts)
     app.add_middleware(_Outermost, metrics=app.state.metrics)
     app.openapi = lambda: schema.describe(app)  # type: ignore[method-assign]
     return app

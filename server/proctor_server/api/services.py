@@ -22,7 +22,9 @@ from proctor_server.settings import Settings
 from proctor_server.store import keys
 from proctor_server.store.batches import Batches
 from proctor_server.store.connection import api_connection, translated
+from proctor_server.store.listing import Listing
 from proctor_server.store.problems import Problems
+from proctor_server.store.sessions import Sessions
 from proctor_server.store.statistics import Statistics
 
 # Workers come and go in seconds, and only the sizes of chunks depend on it.
@@ -50,6 +52,8 @@ class Services:
     wakeups: Wakeups
     callers: Callers
     statistics: Statistics
+    listing: Listing
+    sessions: Sessions
     workers: list[Announcement] = field(default_factory=list)
 
     async def look(self) -> None:
@@ -67,6 +71,7 @@ class Services:
             try:
                 await self.look()
                 await self.batches.cancel_overdue()
+                await self.listing.forget_ended()
             except StoreUnavailable as error:
                 if not away:
                     _log.warning("requests get 503 until Redis answers (%s)", error)
@@ -107,13 +112,26 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
             max_source_bytes=settings.max_source_bytes,
             max_batch_items=settings.max_batch_items,
             max_tests=settings.max_tests,
+            keep_sources=settings.keep_sources,
         ),
     )
     made: Services
     intake = Intake(batches, queue, lambda: sum(one.slots for one in made.workers))
     wakeups = Wakeups(client)
     statistics = Statistics(client, queue.key)
-    made = Services(settings, client, problems, batches, door, intake, wakeups, callers, statistics)
+    made = Services(
+        settings,
+        client,
+        problems,
+        batches,
+        door,
+        intake,
+        wakeups,
+        callers,
+        statistics,
+        Listing(client),
+        Sessions(client),
+    )
     tasks = [asyncio.create_task(made.wakeups.run()), asyncio.create_task(made.keep_looking())]
     try:
         yield made

@@ -19,11 +19,7 @@ router = APIRouter(tags=["statistics"])
 async def get_stats(request: Request) -> Stats:
     """What waits, who works, and what came of the last hour's programs, of all keys together."""
     admit(request, Scope.READ)
-    services = of(request)
-    await services.look()
-    now = time.time()
-    history = await services.statistics.history(now)
-    return stats(now, await services.statistics.backlog(), services.workers, history)
+    return await current(of(request))
 
 
 @router.get(
@@ -38,11 +34,7 @@ async def list_problem_stats(
 ) -> ProblemStatsPage:
     """Stored problems in order of their ids' bytes, a page at a time."""
     admit(request, Scope.READ)
-    services = of(request)
-    ids = await services.problems.ids(after, limit + 1)
-    more = len(ids) > limit
-    problems = await _problem_stats(services, ids[:limit])
-    return ProblemStatsPage(problems=problems, next=ids[limit - 1] if more else None)
+    return await problem_page(of(request), after, limit)
 
 
 @router.get(
@@ -57,6 +49,21 @@ async def get_problem_stats(problem_id: str, request: Request) -> ProblemStats:
     if not found:
         raise NotFound("there is no problem with this id")
     return found[0]
+
+
+async def current(services: Services) -> Stats:
+    """How the service does now. Raises StoreUnavailable."""
+    await services.look()
+    now = time.time()
+    history = await services.statistics.history(now)
+    return stats(now, await services.statistics.backlog(), services.workers, history)
+
+
+async def problem_page(services: Services, after: str | None, limit: int) -> ProblemStatsPage:
+    """A page of stored problems. Raises StoreUnavailable."""
+    ids = await services.problems.ids(after, limit + 1)
+    problems = await _problem_stats(services, ids[:limit])
+    return ProblemStatsPage(problems=problems, next=ids[limit - 1] if ids[limit:] else None)
 
 
 async def _problem_stats(services: Services, ids: list[str]) -> list[ProblemStats]:

@@ -24,6 +24,9 @@ _OVERDUE_AT_ONCE = 20
 
 State = Literal["running", "done", "cancelled"]
 
+# Of a batch's hash: what read_status reads.
+STATUS_FIELDS = ["state", "total", "completed", "created_at", *(f"v:{one}" for one in Verdict)]
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -31,7 +34,8 @@ class Draft:
 
     `units[i]` is what item i needs run; `sizes` are by the units' keys;
     `problems` has the inline problems by version, packed; `deadline_s` seconds after `created`
-    what is left is cancelled. `request` is the id of the request that brought it.
+    what is left is cancelled. `request` is the id of the request that brought it. `sources` are
+    packed by sources.py.
     """
 
     id: str
@@ -43,6 +47,7 @@ class Draft:
     deadline_s: float | None = None
     caller: Caller = EVERYBODY
     request: str = ""
+    sources: Sequence[bytes] = ()
     idempotency: str = ""
     digest: str = ""
 
@@ -152,6 +157,7 @@ class Batches:
                     "deadline": _moment(draft),
                     "caller": draft.caller.name,
                     "request": draft.request,
+                    "groups": len(draft.sources),
                     "most": -1 if draft.caller.max_queued is None else draft.caller.max_queued,
                     "idem": draft.idempotency,
                     "digest": draft.digest,
@@ -168,7 +174,7 @@ class Batches:
         }
         args: list[Any] = [to_json(plan)]
         for draft in drafts:
-            args += [draft.items, " ".join(unit.key for unit in draft.units)]
+            args += [draft.items, " ".join(unit.key for unit in draft.units), *draft.sources]
         args += problems.values()
         for chunk, _ in chunks:
             args += pack(chunk)
@@ -192,22 +198,9 @@ class Batches:
     async def status(self, batch_id: str) -> BatchStatus | None:
         """How far a batch is, None where there is no such batch."""
         with translated():
-            found: Any = await self._redis.hgetall(keys.BATCH + batch_id)
-        if not found:
-            return None
-        verdicts = {
-            verdict: int(count)
-            for verdict in Verdict
-            if (count := found.get(b"v:" + verdict.value.encode())) is not None
-        }
-        return BatchStatus(
-            id=batch_id,
-            state=_state(found[b"state"]),
-            total=int(found[b"total"]),
-            completed=int(found[b"completed"]),
-            verdicts=verdicts,
-            created_at=float(found[b"created_at"]),
-        )
+            # Not all of it: the keys of a large batch's units are megabytes.
+            found: Any = await self._redis.hmget(keys.BATCH + batch_id, STATUS_FIELDS)
+        return read_status(batch_id, found)
 
     async def owner(self, batch_id: str) -> str | None:
         """The name of the caller who posted a batch, None where there is no such batch."""
@@ -242,7 +235,7 @@ class Batches:
         """Cancel what of a batch is not done; False where there is no such batch."""
         with translated():
             before, ended = await run_script_async(
-                self._redis, CANCEL, batch_id, self._results_ttl_s
+                self._redis, CANCEL, batch_id, f"{time.time():.6f}", self._results_ttl_s
             )
         _log_ended(ended)
         return before is not None
@@ -256,6 +249,26 @@ class Batches:
             while overdue:
                 overdue, ended = await run_script_async(self._redis, CANCEL_OVERDUE, *args)
                 _log_ended(ended)
+
+
+def read_status(batch_id: str, raw: Sequence[bytes | None]) -> BatchStatus | None:
+    """How far a batch is, from its STATUS_FIELDS; None where there is no such batch."""
+    state, total, completed, created, *counts = raw
+    if state is None:
+        return None
+    verdicts = {
+        verdict: int(count)
+        for verdict, count in zip(Verdict, counts, strict=True)
+        if count is not None
+    }
+    return BatchStatus(
+        id=batch_id,
+        state=_state(state),
+        total=int(total or 0),
+        completed=int(completed or 0),
+        verdicts=verdicts,
+        created_at=float(created or 0),
+    )
 
 
 def _log_ended(raw: Any) -> None:

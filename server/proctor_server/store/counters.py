@@ -15,7 +15,7 @@ read from them is within 9.1 % of the true one. What took less than 1 ms counts 
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from proctor.types import Spread
@@ -113,6 +113,22 @@ class Counts:
         for (verdict, _), number in self.results.items():
             found[verdict] += number
         return found
+
+    @classmethod
+    def sum(cls, parts: Iterable["Counts"]) -> "Counts":
+        """What several hashes hold together."""
+        counts = cls()
+        for part in parts:
+            counts.results += part.results
+            counts.cached += part.cached
+            counts.faults += part.faults
+            for own, more in zip(counts._durations(), part._durations(), strict=True):
+                own.places += more.places
+                own.sum_s += more.sum_s
+        return counts
+
+    def _durations(self) -> tuple[Durations, Durations, Durations]:
+        return self.waits, self.runs, self.chunks
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> "Counts":

@@ -48,10 +48,13 @@ local function deliver(batch, index, cached, started, outcome, of)
     j.ppm = j.ppm + math.floor(passed / total * 1e6)
   end
 end
-local function expire(batch, ttl)
-  local idem = redis.call('HGET', BATCH .. batch, 'idem')
-  if idem and idem ~= '' then redis.call('EXPIRE', IDEMPOTENCY .. idem, ttl) end
-  for _, kind in ipairs({BATCH, ITEMS, DONE, SEEN}) do redis.call('EXPIRE', kind .. batch, ttl) end
+local function expire(batch, now, ttl)
+  local of = redis.call('HMGET', BATCH .. batch, 'idem', 'caller')
+  if of[1] and of[1] ~= '' then redis.call('EXPIRE', IDEMPOTENCY .. of[1], ttl) end
+  for _, kind in ipairs({BATCH, ITEMS, DONE, SEEN, SOURCES}) do
+    redis.call('EXPIRE', kind .. batch, ttl)
+  end
+  redis.call('ZADD', ENDED, now + ttl, batch .. ' ' .. (of[2] or ''))
   redis.call('ZREM', DEADLINES, batch)
 end
 local function unqueue(batch, n)
@@ -87,7 +90,7 @@ local function settle(now, ttl)
     for _, started in ipairs(t.starts) do took('w', math.max(0, started - (of[3] or started))) end
     if of[2] == 'running' and completed >= tonumber(of[1]) then
       redis.call('HSET', BATCH .. batch, 'state', 'done')
-      expire(batch, ttl)
+      expire(batch, now, ttl)
       order[i] = batch .. '!'
       note_end(batch)
     end

@@ -12,6 +12,10 @@
 | items:<id> | string | what a result line needs of each item | as batch:<id> |
 | done:<id> | list | result entries in completion order | as batch:<id> |
 | seen:<id> | bitmap | which items have an entry | as batch:<id> |
+| sources:<id> | hash | programs, zlib JSON of some at a time: see sources.py | as batch:<id> |
+| batches:<caller> | zset | batch ids by the Unix time of their acceptance | pruned |
+| posters | zset | callers with batches, score 0 | pruned |
+| ended | zset | "<batch> <caller>" by the Unix time at which its results go | pruned |
 | idem:<digest> | string | batch id and body digest of an Idempotency-Key | as batch:<id> |
 | waiters:<unit> | list | "<batch> <index>" of each item that waits for the unit | until answered |
 | outcome:<unit> | string | verdict and outcome JSON, never an IE's; see `twin` | outcome_ttl_s |
@@ -26,6 +30,7 @@
 | pending | int | units that are queued or running | for ever |
 | stats | hash | counters since the store was made: see counters.py | for ever |
 | bucket:<time> | hash | the same counters for ten seconds from a Unix time on | BUCKET_TTL_S |
+| session:<digest> | string | digest of the key that a browser is logged in with | SESSION_TTL_S |
 | judged:<version> | hash | ProblemCounts of a stored problem | for ever, while ids:<version> is |
 | refused | int | jobs that were none of ours, since the store was made | for ever |
 | worker:<name> | string | a worker's announcement | ANNOUNCEMENT_TTL_S |
@@ -54,6 +59,10 @@ BATCH = PREFIX + "batch:"
 ITEMS = PREFIX + "items:"
 DONE = PREFIX + "done:"
 SEEN = PREFIX + "seen:"
+SOURCES = PREFIX + "sources:"
+BATCHES = PREFIX + "batches:"
+POSTERS = PREFIX + "posters"
+ENDED = PREFIX + "ended"
 IDEMPOTENCY = PREFIX + "idem:"
 
 WAITERS = PREFIX + "waiters:"
@@ -71,6 +80,7 @@ STATS = PREFIX + "stats"
 BUCKET = PREFIX + "bucket:"
 JUDGED = PREFIX + "judged:"
 REFUSED = PREFIX + "refused"
+SESSION = PREFIX + "session:"
 
 WORKER = PREFIX + "worker:"
 WORKERS = PREFIX + "workers"
@@ -88,3 +98,6 @@ BUCKET_TTL_S = HISTORY_S + 100
 ANNOUNCEMENT_TTL_S = 15
 # A cleaner that dies holds the others up for no longer; cleaning takes milliseconds.
 CLEANING_TTL_S = 10
+
+# A working day: longer would outlive who sits there, shorter would ask for the key at lunch.
+SESSION_TTL_S = 12 * 3600

@@ -69,11 +69,11 @@ ACCEPT = Script(
     + _TURNS
     + """
 -- ARGV[1]: JSON {now, ttl, limit, expect, units, known, tests, orphan_ttl, batches, chunks,
--- commands, queue} then, as bytes: per batch its items and keys; per problem version its tests;
--- per chunk its units, keys and timeout; then the commands that make the chunks' jobs, each with
--- its length first. -> {"ok", pending, ended batches} | {"known", batch number, "id digest"}
--- | {"stale", states} | {"full", pending} | {"busy", batch number, queued}. Only "ok" has changed
--- anything.
+-- commands, queue} then, as bytes: per batch its items, keys and groups of sources; per problem
+-- version its tests; per chunk its units, keys and timeout; then the commands that make the
+-- chunks' jobs, each with its length first. -> {"ok", pending, ended batches}
+-- | {"known", batch number, "id digest"} | {"stale", states} | {"full", pending}
+-- | {"busy", batch number, queued}. Only "ok" has changed anything.
 local a = cjson.decode(ARGV[1])
 local at = 1
 local function arg() at = at + 1; return ARGV[at] end
@@ -113,6 +113,9 @@ for _, b in ipairs(a.batches) do
   redis.call('HSET', BATCH .. b.id, 'state', 'running', 'total', b.total, 'completed', 0,
     'created_at', b.created, 'idem', b.idem, 'caller', b.caller, 'request', b.request,
     'keys', arg())
+  for group = 0, b.groups - 1 do redis.call('HSET', SOURCES .. b.id, group, arg()) end
+  redis.call('ZADD', BATCHES .. b.caller, b.created, b.id)
+  redis.call('ZADD', POSTERS, 0, b.caller)
   redis.call('HINCRBY', QUEUED, b.caller, #b.units)
   if b.deadline ~= '' then redis.call('ZADD', DEADLINES, b.deadline, b.id) end
   if b.idem ~= '' then redis.call('SET', IDEMPOTENCY .. b.idem, b.id .. ' ' .. b.digest) end
@@ -245,7 +248,7 @@ return {chunk[1], table.concat(wanted), chunk[3], chunk[4], chunk[5], batch}
 )
 
 _CANCEL = """
-local function cancel(batch, ttl)
+local function cancel(batch, now, ttl)
   local of = redis.call('HMGET', BATCH .. batch, 'state', 'keys')
   if of[1] ~= 'running' then return of[1] end
   local index, ended, freed = 0, 0, 0
@@ -261,7 +264,7 @@ local function cancel(batch, ttl)
   unqueue(batch, ended)
   if freed > 0 then redis.call('DECRBY', PENDING, freed) end
   redis.call('HSET', BATCH .. batch, 'state', 'cancelled')
-  expire(batch, ttl)
+  expire(batch, now, ttl)
   redis.call('PUBLISH', NEWS, batch .. '!')
   note_end(batch)
   return of[1]
@@ -273,8 +276,8 @@ CANCEL = Script(
     + DELIVERY
     + _CANCEL
     + """
--- ARGV: batch id, results ttl. -> {the batch's state before or nil, ended batches}
-return {cancel(ARGV[1], ARGV[2]), ended}
+-- ARGV: batch id, now, results ttl. -> {the batch's state before or nil, ended batches}
+return {cancel(ARGV[1], ARGV[2], ARGV[3]), ended}
 """
 )
 
@@ -286,10 +289,26 @@ CANCEL_OVERDUE = Script(
 -- ARGV: now, results ttl, how many at most. -> {how many deadlines were over, ended batches}
 local overdue = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, batch in ipairs(overdue) do
-  cancel(batch, ARGV[2])
+  cancel(batch, ARGV[1], ARGV[2])
   redis.call('ZREM', DEADLINES, batch)
 end
 return {#overdue, ended}
+"""
+)
+
+FORGET = Script(
+    _KEYS
+    + """
+-- ARGV: now, how many at most. Takes batches whose results are gone off the lists of batches.
+-- -> how many these were
+local gone = redis.call('ZRANGEBYSCORE', ENDED, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+for _, entry in ipairs(gone) do
+  local batch, caller = string.match(entry, '^(%S+) (.*)$')
+  redis.call('ZREM', ENDED, entry)
+  redis.call('ZREM', BATCHES .. caller, batch)
+  if redis.call('EXISTS', BATCHES .. caller) == 0 then redis.call('ZREM', POSTERS, caller) end
+end
+return #gone
 """
 )
 
