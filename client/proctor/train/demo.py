@@ -76,7 +76,7 @@ QUICK = Plan(
     levels=(1, 3),
     pretraining=Pretraining(steps=250, batch=48),
     training=replace(FULL.training, steps=40, prompts=12, rows=96),
-    reach=0.35,
+    reach=0.25,
 )
 
 
