@@ -351,10 +351,19 @@ def test_after_an_interrupt_nothing_more_is_run(
 
 
 def test_a_reward_that_nobody_closed_ends_with_the_process(server: FakeServer) -> None:
-    code = "import asyncio, sys, proctor; reward = proctor.Reward(sys.argv[1]); "
-    code += "print(reward.score('p', ['x']) + asyncio.run(reward.score_async('p', ['xx'])))"
+    code = """
+import asyncio, sys, proctor
+
+reward = proctor.Reward(sys.argv[1])
+
+async def later():
+    asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no fault
+    return await reward.score_async("p", ["xx"])
+
+print(reward.score("p", ["x"]) + asyncio.run(later()))
+"""
     with served(server) as url:
-        argv = [sys.executable, "-W", "error", "-c", code, url]  # -X dev also tells of slowness
+        argv = [sys.executable, "-X", "dev", "-W", "error", "-c", code, url]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[0.1, 0.2]\n", "")
 

@@ -200,6 +200,16 @@ def test_the_hour_is_drawn_with_its_latest_minute_at_the_right() -> None:
 # -- top ----------------------------------------------------------------------------------------
 
 
+def _as_from_a_shell(terminal: int) -> None:
+    """In the child: the terminal is its own, and an interrupt reaches it.
+
+    What a script runs in the background, as `scripts/test` does its parts, ignores interrupts, and
+    so do its children.
+    """
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """`proctor top` in a terminal of its own."""
 
@@ -218,7 +228,7 @@ class Terminal:
             stderr=theirs,
             env=environment | {"TERM": "xterm-256color"},
             start_new_session=True,
-            preexec_fn=functools.partial(fcntl.ioctl, theirs, termios.TIOCSCTTY, 0),
+            preexec_fn=functools.partial(_as_from_a_shell, theirs),
         )
         self.seen = ""
 

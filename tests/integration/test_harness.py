@@ -23,7 +23,8 @@ SOME = 12
 
 @pytest.fixture(scope="module")
 def stack(redis_url: str, bubblewrap: str) -> Iterator[Stack]:
-    with running(redis_url, queue="harness-tests") as stack:
+    # A database of its own: in the session's, other tests store more of HumanEval.
+    with running(f"{redis_url}?db=1", queue="harness-tests") as stack:
         with Client(stack.url) as client:
             client.import_problems(read("humaneval").problems[:SOME])
         yield stack
