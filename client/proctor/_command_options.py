@@ -4,15 +4,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from proctor._client import DEFAULT_URL, Client
-from proctor._requests import Options, Policy, Stop
+from proctor._requests import Form, Options, Policy, Stop
 from proctor._retries import Retry
+from proctor.samples import BadSample, opened, read_samples
 from proctor.stack import embedded_stack
-from proctor.types import RewardPolicy
+from proctor.types import Item, RewardPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,3 +101,21 @@ def chosen(reward: str, threshold: float, stop_at_failure: bool, fresh: bool) ->
     policy: Policy = RewardPolicy.model_validate({"name": reward, "threshold": threshold})
     stop: Stop = "first_failure" if stop_at_failure else "never"
     return Options(reward=policy, stop=stop, fresh=fresh)
+
+
+def sampled(path: Path, form: Form | None, language: str) -> list[Item]:
+    """The samples of a file, one at least; a fault of the file is a usage error.
+
+    Args:
+        path: of JSON lines; `-` is standard input.
+        form: what the programs are; None goes by the keys of each line.
+        language: where a line says none.
+    """
+    try:
+        with opened(path) as lines:
+            items = list(read_samples(lines, form, language))
+    except (OSError, BadSample) as error:
+        raise click.UsageError(f"{path}: {error}") from error
+    if not items:
+        raise click.UsageError(f"{path}: no samples in it")
+    return items

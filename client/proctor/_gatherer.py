@@ -7,7 +7,7 @@ errors that are its own.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from proctor import _flows as flows
 from proctor import _requests as requests
 from proctor._blame import blamed, is_too_much
 from proctor._http import Async, Connection
+from proctor._posting import Forgotten, parts
 from proctor._requests import Options
 from proctor._retries import Retry
 from proctor._submissions import Submission
@@ -35,10 +36,6 @@ from proctor.types import Result, RewardPolicy
 GATHER_S = 0.005
 # What is cancelled at the server's deadline is told about a second later, on a busy one more.
 GRACE_S = 15.0
-# A tenth of what a server takes at most (PROCTOR_MAX_BODY_BYTES, PROCTOR_MAX_BATCH_ITEMS): inline
-# problems come with every sample. Keys may be allowed less, then the parts are halved.
-PART_BYTES = 24 * 1024 * 1024
-PART_ITEMS = 5000
 # A server that lost its Redis has forgotten the batch; one that does so again has no memory.
 _LOSSES = 2
 _CANCEL_S = 5.0
@@ -194,7 +191,12 @@ class Gatherer:
 
     async def _judge_all(self, entries: list[_Entry]) -> None:
         deadline = flows.Deadline.after(self._terms.wait_s)
-        await asyncio.gather(*(self._judge(part, deadline) for part in _parts(entries)))
+        await asyncio.gather(
+            *(
+                self._judge(part, deadline)
+                for part in parts(entries, lambda entry: entry.submission.size)
+            )
+        )
 
     async def _judge(self, part: list[_Entry], deadline: flows.Deadline) -> None:
         """Settle every entry; whatever goes wrong is told to those who wait for them."""
@@ -203,7 +205,7 @@ class Gatherer:
             while part:
                 try:
                     await self._round(part, deadline)
-                except _Forgotten:
+                except Forgotten:
                     losses += 1
                     if losses > _LOSSES:
                         raise
@@ -216,7 +218,7 @@ class Gatherer:
                     elif not self._settle_blamed(part, error):
                         raise
                 part = [entry for entry in part if not entry.future.done()]
-        except (ConnectionFailed, ServerFailed, WaitTimeout, _Forgotten) as error:
+        except (ConnectionFailed, ServerFailed, WaitTimeout, Forgotten) as error:
             for entry in part:
                 entry.settle(Unjudged(str(error)))
         except Exception as error:  # a caller must never wait for a task that is dead
@@ -238,7 +240,7 @@ class Gatherer:
                     missing.remove(result.index)
                     part[result.index].settle(result)
         except NotFound as error:
-            raise _Forgotten(f"the server forgot batch {batch.id} before it was read") from error
+            raise Forgotten(f"the server forgot batch {batch.id} before it was read") from error
         except (WaitTimeout, asyncio.CancelledError):
             if missing:
                 await self._cancel(batch.id)
@@ -266,26 +268,9 @@ class Gatherer:
 # -- helpers ----------------------------------------------------------------------------------
 
 
-class _Forgotten(ProctorError):
-    """Raised when a batch that was accepted is not there any more."""
-
-
 async def _lifetime(http: Async) -> AsyncGenerator[None, None]:
     try:
         while True:
             yield
     finally:
         await http.close()
-
-
-def _parts(entries: list[_Entry]) -> Iterator[list[_Entry]]:
-    part: list[_Entry] = []
-    size = 0
-    for entry in entries:
-        more = entry.submission.size
-        if part and (size + more > PART_BYTES or len(part) == PART_ITEMS):
-            yield part
-            part, size = [], 0
-        part.append(entry)
-        size += more
-    yield part

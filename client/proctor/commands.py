@@ -10,12 +10,12 @@ from rich.console import Console
 
 from proctor import problem_sets
 from proctor._client import Batch
-from proctor._command_options import batch_options, chosen, connected, server_options
+from proctor._command_options import batch_options, chosen, connected, sampled, server_options
 from proctor._requests import Form
 from proctor.harness.check_command import check_command
 from proctor.harness.eval_command import eval_command
 from proctor.progress import ResultsProgress
-from proctor.samples import FORMS, BadSample, opened, read_samples
+from proctor.samples import FORMS
 from proctor.summary import Summary, show_result, summary_table, verdict_text
 from proctor.types import Result, Verdict
 
@@ -131,14 +131,7 @@ def score_command(
     **options: Any,
 ) -> None:
     """Score a file of samples, one JSON object a line (`-`: standard input)."""
-    kind = cast("Form | None", form)
-    try:
-        with opened(file) as lines:
-            items = list(read_samples(lines, kind, language))
-    except (OSError, BadSample) as error:
-        raise click.UsageError(f"{file}: {error}") from error
-    if not items:
-        raise click.UsageError(f"{file}: no samples in it")
+    items = sampled(file, cast("Form | None", form), language)
     began = time.monotonic()
     with connected(url, api_key) as client:
         batch = client.submit(items, **chosen(**options))

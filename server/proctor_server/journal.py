@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from proctor_server.logs import fields
 from proctor_server.outcome import Cause
-from proctor_server.store.ended import Ended
+from proctor_server.store.status import Ended
 
 _log = logging.getLogger(__name__)
 
@@ -22,14 +22,15 @@ def batch_accepted(batch: str, caller: str, request: str, items: int) -> None:
 
 def batch_ended(ended: Ended) -> None:
     """A batch has all its results, or is cancelled."""
+    status = ended.status
     extra = fields(
-        batch=ended.batch,
-        state=ended.state,
+        batch=status.id,
+        state=status.state,
         request=ended.request,
-        items=ended.total,
-        completed=ended.completed,
-        verdicts=ended.verdicts,
-        seconds=round(time.time() - ended.created, 3),
+        items=status.total,
+        completed=status.completed,
+        verdicts=status.verdicts,
+        seconds=round(time.time() - status.created_at, 3),
     )
     _log.info("batch ended", extra=extra)
 

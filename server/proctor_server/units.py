@@ -14,13 +14,17 @@ from proctor.types import Problem
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One distinct piece of work: a whole program and the problem version it is run against."""
+    """One distinct piece of work: a whole program and the problem version it is run against.
+
+    A fresh one equals no other, whatever else has the same content.
+    """
 
     key: str
     language: str
     source: str
     problem: str
     stop_on_failure: bool = False
+    fresh: bool = False
 
     @classmethod
     def of(
@@ -32,23 +36,21 @@ class Unit:
         stop_on_failure: bool = False,
         fresh: bool = False,
     ) -> "Unit":
-        """The unit of a program (`source`, extraction already done) for a problem version.
-
-        A `fresh` unit equals no other: its key holds a nonce.
-        """
+        """The unit of a program (`source`, extraction already done) for a problem version."""
         nonce = secrets.token_hex(16) if fresh else ""
         # The sources are last and the others have no NUL, so that no two contents run together.
         head = f"{language}\0{problem}\0{int(stop_on_failure)}\0{nonce}\0"
         key = hashlib.sha256(head.encode() + source.encode(errors="surrogatepass")).hexdigest()
-        return cls(key, language, source, problem, stop_on_failure)
+        return cls(key, language, source, problem, stop_on_failure, fresh)
 
     @property
     def twin(self) -> str | None:
         """Of a fresh unit the key of its equal that is not; None for any other."""
-        plain = Unit.of(
+        if not self.fresh:
+            return None
+        return Unit.of(
             self.language, self.source, self.problem, stop_on_failure=self.stop_on_failure
         ).key
-        return None if plain == self.key else plain
 
 
 # What decides an outcome. A new statement, prefix or reference leaves old outcomes right.

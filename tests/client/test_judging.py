@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from proctor import Client, InvalidRequest, Item, Retry, Verdict
-from proctor.harness.judging import PART_ITEMS, Forgotten, judge
+from proctor._posting import PART_ITEMS, Forgotten
+from proctor.harness.judging import judge
 from proctor.testing import FakeServer
 
 

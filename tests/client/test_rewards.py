@@ -426,8 +426,8 @@ def test_who_waits_when_the_reward_is_closed_is_told(
 def test_large_batches_go_in_parts(
     make: Callable[..., Reward], server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proctor._gatherer.PART_BYTES", 10)
-    monkeypatch.setattr("proctor._gatherer.PART_ITEMS", 2)
+    monkeypatch.setattr("proctor._posting.PART_BYTES", 10)
+    monkeypatch.setattr("proctor._posting.PART_ITEMS", 2)
     texts = ["x", "xx", "xxx", "xxxxxxxxx", "xxxxx"]
     assert make().score("p", texts) == [len(text) / 10 for text in texts]
     assert sorted(len(body["items"]) for body in posted(server)) == [1, 1, 1, 2]

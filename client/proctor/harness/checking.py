@@ -92,10 +92,7 @@ class Check:
             trial = self._trials[place]
             on_result(result)
             if result.reward is None:
-                reason = result.reason or f"ended as {result.verdict or result.state}"
-                unscored.append(
-                    Unscored(problem_id=result.problem_id, sample=place + 1, reason=reason)
-                )
+                unscored.append(Unscored.of(result, place + 1))
             else:
                 by_problem[trial.problem].append((trial.probe, result))
         alike = repeated_problems(self._problems)

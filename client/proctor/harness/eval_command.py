@@ -12,7 +12,7 @@ from rich.console import Console
 
 from proctor import problem_sets
 from proctor._client import Client
-from proctor._command_options import connected, embedded_option, server_options, serving
+from proctor._command_options import connected, embedded_option, sampled, server_options, serving
 from proctor._requests import Form
 from proctor.harness import gates, html, junit, markdown, terminal
 from proctor.harness import report as reports
@@ -21,7 +21,7 @@ from proctor.harness.report import Report, read_report
 from proctor.harness.results_file import BadResults, ResultsFile
 from proctor.harness.wording import named
 from proctor.progress import ResultsProgress
-from proctor.samples import FORMS, BadSample, opened, read_samples
+from proctor.samples import FORMS
 from proctor.types import Item, ProblemInfo
 
 # Exit codes, beside click's own 2 (usage): see docs/ci.md.
@@ -121,7 +121,7 @@ def eval_command(
 
     Exits with 0 where all is well, 1 below a gate, 2 for wrong usage, 3 where Proctor failed.
     """
-    items = _items(samples, cast("Form | None", form), language)
+    items = sampled(samples, cast("Form | None", form), language)
     earlier = _baseline(baseline)
     known = _known(problems, embedded)
     with ExitStack() as stack:
@@ -154,17 +154,6 @@ def eval_command(
 
 
 # -- what is asked for ------------------------------------------------------------------------
-
-
-def _items(path: Path, form: Form | None, language: str) -> list[Item]:
-    try:
-        with opened(path) as lines:
-            items = list(read_samples(lines, form, language))
-    except (OSError, BadSample) as error:
-        raise click.UsageError(f"{path}: {error}") from error
-    if not items:
-        raise click.UsageError(f"{path}: no samples in it")
-    return items
 
 
 def _baseline(path: Path | None) -> Report | None:

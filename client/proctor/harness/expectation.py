@@ -5,6 +5,7 @@ from typing import Annotated
 import pydantic
 
 from proctor.errors import Unscored
+from proctor.harness.report import why_unscored
 from proctor.types import Result, Verdict
 
 _SHOWN = 5
@@ -27,8 +28,7 @@ class Expectation(pydantic.BaseModel):
             Unscored: it says nothing about the program, as the fault is Proctor's.
         """
         if result.reward is None:
-            reason = result.reason or f"it ended as {result.verdict or result.state}"
-            raise Unscored(f"{result.problem_id} could not be judged: {reason}")
+            raise Unscored(f"{result.problem_id} could not be judged: {why_unscored(result)}")
         right = result.verdict in self.verdicts
         # As results are rounded nowhere, a third is written 0.333.
         rate = result.pass_rate or 0.0

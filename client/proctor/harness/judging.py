@@ -7,18 +7,11 @@ from typing import Unpack
 
 from proctor._blame import blamed, is_too_much
 from proctor._client import Batch, Client
+from proctor._posting import Forgotten, parts
 from proctor._requests import Options
 from proctor._submissions import Submission
 from proctor.errors import BadAnswer, InvalidRequest, NotFound, ProctorError
 from proctor.types import Item, Result, RewardPolicy
-
-# A tenth of what a server takes at most (PROCTOR_MAX_BODY_BYTES, PROCTOR_MAX_BATCH_ITEMS).
-PART_BYTES = 24 * 1024 * 1024
-PART_ITEMS = 5000
-
-
-class Forgotten(ProctorError):
-    """Raised when the server does not know a batch any more that it accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +34,16 @@ def judge(
         InvalidRequest: another fault of an item's; the message names its problem.
         ProctorError: the server could not be asked.
     """
-    parts = list(_parts([_Placed(place, _submission(item)) for place, item in enumerate(items)]))
-    while parts:
-        part = parts.pop(0)
+    placed = [_Placed(place, _submission(item)) for place, item in enumerate(items)]
+    left = list(parts(placed, lambda each: each.submission.size))
+    while left:
+        part = left.pop(0)
         try:
             batch = client.submit([each.submission.item for each in part], **options)
         except InvalidRequest as error:
             if is_too_much(error) and len(part) > 1:
                 half = len(part) // 2
-                parts[:0] = [part[:half], part[half:]]
+                left[:0] = [part[:half], part[half:]]
                 continue
             found = blamed([each.submission for each in part], error, RewardPolicy())
             if not found:
@@ -59,7 +53,7 @@ def judge(
                     raise outcome from error
                 yield part[index].place, outcome
             rest = [each for index, each in enumerate(part) if index not in found]
-            parts[:0] = [rest] if rest else []
+            left[:0] = [rest] if rest else []
             continue
         missing = {index: each.place for index, each in enumerate(part)}
         for result in _results(batch):
@@ -90,17 +84,3 @@ def _submission(item: Item) -> Submission:
     text = item.source or item.completion or item.continuation or ""
     inline = 0 if item.problem is None else len(item.problem.model_dump_json())
     return Submission(item, (), len(text) + inline)
-
-
-def _parts(items: Sequence[_Placed]) -> Iterator[list[_Placed]]:
-    part: list[_Placed] = []
-    size = 0
-    for item in items:
-        more = item.submission.size
-        if part and (size + more > PART_BYTES or len(part) == PART_ITEMS):
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += more
-    if part:
-        yield part

@@ -77,6 +77,11 @@ class Unscored(_Part):
     sample: int = pydantic.Field(description="Which of the samples, from 1.")
     reason: str
 
+    @classmethod
+    def of(cls, result: Result, sample: int) -> "Unscored":
+        """Of a result without a reward."""
+        return cls(problem_id=result.problem_id, sample=sample, reason=why_unscored(result))
+
 
 class Gate(_Part):
     """A condition of the run, and whether it holds."""
@@ -161,14 +166,15 @@ def verdict_mix(results: Sequence[Result]) -> dict[Verdict, int]:
 def unscored(results: Sequence[Result]) -> list[Unscored]:
     """The samples whose fault is not their own, with what is known of the reason."""
     return [
-        Unscored(
-            problem_id=result.problem_id,
-            sample=place,
-            reason=result.reason or f"ended as {result.verdict or result.state}",
-        )
+        Unscored.of(result, place)
         for place, result in enumerate(results, 1)
         if result.reward is None
     ]
+
+
+def why_unscored(result: Result) -> str:
+    """What is known of why a result has no reward."""
+    return result.reason or f"ended as {result.verdict or result.state}"
 
 
 def slowest(results: Sequence[Result]) -> list[SlowProgram]:

@@ -5,11 +5,10 @@ learns from what the judge says of its own programs. What it is measured on, it 
 """
 
 import random
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -21,9 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from proctor._client import Client
+from proctor._command_options import serving
 from proctor.errors import ProctorError
 from proctor.rewards import Reward
-from proctor.stack import embedded_stack
 from proctor.train import checkpoints, logs
 from proctor.train.evaluation import Evaluation, evaluate
 from proctor.train.model import Policy, Size, Transformer
@@ -131,10 +130,8 @@ def main(
     plan = replace(plan, training=training, pretraining=replace(plan.pretraining, seed=seed))
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     console = Console(highlight=False)
-    # The server beside it is to end with it, however it is asked to end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with nullcontext(url) if url else embedded_stack() as server:
+        with serving(url or "", embedded=url is None) as server:
             run = _Run(console, plan, folder, server, seed)
             reached = run.whole(where, width, layers, resume=resume)
     except (ProctorError, OSError, ValueError) as error:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from proctor_server.api.services import Services
 from proctor_server.api.wakeups import Watch
 from proctor_server.errors import NotFound
-from proctor_server.store.batches import Page, State
+from proctor_server.store.batches import Page
+from proctor_server.store.status import State
 
 # About 1 MB of result lines: large enough to be cheap, small enough to start at once.
 ENTRIES_AT_ONCE = 1000

@@ -3,29 +3,24 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import redis.asyncio
 from pydantic_core import to_json
 
-from proctor.types import BatchStatus, Verdict
+from proctor.types import BatchStatus
 from proctor_server import journal
 from proctor_server.callers import EVERYBODY, Caller
 from proctor_server.queue import Chunk, Size, Turn
 from proctor_server.store import keys
 from proctor_server.store.chunks import pack
 from proctor_server.store.connection import run_script_async, translated
-from proctor_server.store.ended import read_ended
 from proctor_server.store.scripts import ACCEPT, CANCEL, CANCEL_OVERDUE, PAGE
+from proctor_server.store.status import STATUS_FIELDS, State, read_ended, read_status, state_of
 from proctor_server.units import Unit
 
 # A script holds up everybody else: of large batches each takes milliseconds.
 _OVERDUE_AT_ONCE = 20
-
-State = Literal["running", "done", "cancelled"]
-
-# Of a batch's hash: what read_status reads.
-STATUS_FIELDS = ["state", "total", "completed", "created_at", *(f"v:{one}" for one in Verdict)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +207,7 @@ class Batches:
         """A batch's state, None where there is no such batch."""
         with translated():
             found: Any = await self._redis.hget(keys.BATCH + batch_id, "state")
-        return None if found is None else _state(found)
+        return None if found is None else state_of(found)
 
     async def items(self, batch_id: str) -> tuple[bytes, float] | None:
         """What result lines need of a batch: its packed items and when it was accepted."""
@@ -229,7 +224,7 @@ class Batches:
         with translated():
             # In one step: where the state says "done", the entries are all there.
             found = await run_script_async(self._redis, PAGE, batch_id, cursor, cursor + limit - 1)
-        return None if found is None else Page(_state(found[0]), found[1])
+        return None if found is None else Page(state_of(found[0]), found[1])
 
     async def cancel(self, batch_id: str) -> bool:
         """Cancel what of a batch is not done; False where there is no such batch."""
@@ -251,26 +246,6 @@ class Batches:
                 _log_ended(ended)
 
 
-def read_status(batch_id: str, raw: Sequence[bytes | None]) -> BatchStatus | None:
-    """How far a batch is, from its STATUS_FIELDS; None where there is no such batch."""
-    state, total, completed, created, *counts = raw
-    if state is None:
-        return None
-    verdicts = {
-        verdict: int(count)
-        for verdict, count in zip(Verdict, counts, strict=True)
-        if count is not None
-    }
-    return BatchStatus(
-        id=batch_id,
-        state=_state(state),
-        total=int(total or 0),
-        completed=int(completed or 0),
-        verdicts=verdicts,
-        created_at=float(created or 0),
-    )
-
-
 def _log_ended(raw: Any) -> None:
     for one in read_ended(raw):
         journal.batch_ended(one)
@@ -279,17 +254,6 @@ def _log_ended(raw: Any) -> None:
 def _moment(draft: Draft) -> str:
     """The Unix time of a draft's deadline, "" without one."""
     return "" if draft.deadline_s is None else f"{draft.created + draft.deadline_s:.6f}"
-
-
-def _state(raw: bytes) -> State:
-    match raw:
-        case b"running":
-            return "running"
-        case b"done":
-            return "done"
-        case b"cancelled":
-            return "cancelled"
-    raise ValueError(f"a batch is in the state {raw!r}")
 
 
 def _read_reply(reply: list[Any]) -> Accepted | Known | Busy | Stale | Full:

@@ -13,8 +13,8 @@ from proctor_server.outcome import Cause, Outcome
 from proctor_server.queue import Chunk
 from proctor_server.store import keys
 from proctor_server.store.connection import run_script
-from proctor_server.store.ended import read_ended
 from proctor_server.store.scripts import COMPLETE, NOTE_CHUNK, RELEASE, TAKE
+from proctor_server.store.status import read_ended
 from proctor_server.units import Unit
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def pack(chunk: Chunk) -> tuple[bytes, str, int]:
     """A chunk's fields: its units as JSON, their keys, and its timeout in seconds."""
     rows = [
-        (unit.key, unit.language, unit.source, unit.problem, unit.stop_on_failure)
+        (unit.key, unit.language, unit.source, unit.problem, unit.stop_on_failure, unit.fresh)
         for unit in chunk.units
     ]
     return to_json(rows), " ".join(unit.key for unit in chunk.units), chunk.timeout_s

@@ -5,9 +5,11 @@ complete. The names of keys are those of keys.py, which scripts.py puts before t
 """
 
 from proctor_server.store.counters import TALLY
+from proctor_server.store.status import STATUS_FIELDS
 
 DELIVERY = (
     TALLY
+    + f"local STATUS_FIELDS = {{{', '.join(map(repr, STATUS_FIELDS))}}}\n"
     + """
 local touched, order, ended, judged = {}, {}, {}, {}
 -- What results for one problem version come to.
@@ -63,10 +65,9 @@ local function unqueue(batch, n)
     redis.call('HDEL', QUEUED, caller)
   end
 end
--- What is logged of a batch that has ended: see ended.py.
+-- What is logged of a batch that has ended: see status.py.
 local function note_end(batch)
-  local facts = redis.call('HMGET', BATCH .. batch, 'state', 'total', 'completed', 'created_at',
-    'request', 'v:AC', 'v:WA', 'v:TLE', 'v:MLE', 'v:OLE', 'v:RE', 'v:CE', 'v:IE')
+  local facts = redis.call('HMGET', BATCH .. batch, 'request', unpack(STATUS_FIELDS))
   table.insert(facts, 1, batch)
   ended[#ended + 1] = facts
 end

@@ -1,5 +1,6 @@
 """The list of batches: each caller's own, newest first, a page at a time."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import redis.asyncio
 from proctor.types import BatchStatus
 from proctor_server.callers import Caller
 from proctor_server.store import keys
-from proctor_server.store.batches import STATUS_FIELDS, read_status
 from proctor_server.store.connection import run_script_async, translated
 from proctor_server.store.scripts import FORGET
+from proctor_server.store.status import STATUS_FIELDS, read_status
 
 _FORGET_AT_ONCE = 1000
 
@@ -31,9 +32,10 @@ class Place:
     def read(cls, text: str) -> "Place":
         """Read what str() wrote. Raises ValueError for anything else."""
         created, dash, batch_id = text.partition("-")
-        if not dash:
+        moment = float(created)
+        if not dash or not math.isfinite(moment):
             raise ValueError("this is no place in the list of batches")
-        return cls(float(created), batch_id)
+        return cls(moment, batch_id)
 
 
 @dataclass(frozen=True, slots=True)

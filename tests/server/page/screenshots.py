@@ -1,9 +1,10 @@
-"""`scripts/screenshots`: pictures of the page, of a real stack that judges real programs.
+"""`scripts/screenshots`: pictures of the page, and of a report, of a real stack that judges programs.
 
 The batches, their programs and verdicts are real, and so are the workers. The hour before them
 is made up: nobody waits an hour for a picture.
 """
 
+import json
 import math
 import random
 import shutil
@@ -26,8 +27,12 @@ from proctor_server.up import StackOptions, background_stack, free_port, redis_s
 from tests.server.conftest import wait_until
 
 ROOT = Path(__file__).parents[3]
-README = ROOT / "docs" / "operator-page.png"
 MOST_BYTES = 300_000
+# What the documents show, by the picture that is copied there.
+SHOWN = {
+    "overview-light-1280.png": ROOT / "docs" / "operator-page.png",
+    "report-light-1280.png": ROOT / "docs" / "eval-report.png",
+}
 
 PROGRAMS = {
     "print(sum(map(int, input().split())))": 45,
@@ -121,8 +126,25 @@ def load(client: Client, chance: random.Random) -> list[str]:
     return [ended[1].id, running.id]
 
 
-def pictures(browser: Browser, url: str, batches: list[str], folder: Path) -> None:
-    """Each page in each shape, as files in a folder."""
+def report(url: str, folder: Path, chance: random.Random) -> Path:
+    """The HTML report of `proctor eval`, of twenty samples for each problem."""
+    samples, found = folder / "samples.jsonl", folder / "report.html"
+    with samples.open("w") as out, Client(url) as client:
+        for name in client.problems():
+            # Some problems are harder than others, and a program or two solves each.
+            right, *wrong = PROGRAMS
+            share = chance.uniform(0.1, 0.9)
+            for number in range(20):
+                source = right if chance.random() < share else chance.choice(wrong)
+                line = {"problem_id": name, "source": f"# {number}\n{source}\n"}
+                out.write(json.dumps(line) + "\n")
+    argv = [sys.executable, "-m", "proctor", "eval", "sums", str(samples), "--url", url]
+    subprocess.run([*argv, "--k", "1,5,10", "--report", str(found)], check=True)
+    return found
+
+
+def pictures(browser: Browser, url: str, batches: list[str], told: Path, folder: Path) -> None:
+    """Each page in each shape, and the report, as files in a folder."""
     paths = {
         "overview": "/",
         "batch": f"/batches/{batches[0]}",
@@ -130,6 +152,7 @@ def pictures(browser: Browser, url: str, batches: list[str], folder: Path) -> No
         "submission": f"/batches/{batches[0]}/3",
         "batches": "/batches",
         "problems": "/problems",
+        "report": told.as_uri(),
     }
     for scheme in ("light", "dark"):
         for width in (1280, 390):
@@ -161,13 +184,15 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
-            pictures(browser, url, batches, folder)
+            told = report(url, Path(temporary), chance)
+            pictures(browser, url, batches, told, folder)
             browser.close()
             client.batch(batches[1]).cancel()
-    shutil.copy(folder / "overview-light-1280.png", README)
-    if README.stat().st_size > MOST_BYTES:
-        sys.exit(f"{README} is larger than {MOST_BYTES} bytes")
-    print(f"{folder} has the pictures, {README.relative_to(ROOT)} the README's")
+    for name, shown in SHOWN.items():
+        shutil.copy(folder / name, shown)
+        if shown.stat().st_size > MOST_BYTES:
+            sys.exit(f"{shown} is larger than {MOST_BYTES} bytes")
+    print(f"{folder} has the pictures, docs/ those that are shown")
 
 
 if __name__ == "__main__":
