@@ -1,4 +1,4 @@
-"""`scripts/screenshots`: pictures of the page, and of a report, of a real stack that judges programs.
+"""`scripts/screenshots`: pictures of the page and of a report, of a real stack at work.
 
 The batches, their programs and verdicts are real, and so are the workers. The hour before them
 is made up: nobody waits an hour for a picture.
@@ -100,15 +100,21 @@ def make_up_an_hour(client: "redis.Redis", chance: random.Random) -> None:
         pipe.execute()
 
 
-def load(client: Client, chance: random.Random) -> list[str]:
-    """Three batches: two that end, and one that goes on; their ids."""
-    names = [f"sums/{name}" for name in ("small", "large", "negative", "mixed", "carry", "zero")]
-    for place, name in enumerate(names):
+NAMES = [f"sums/{name}" for name in ("small", "large", "negative", "mixed", "carry", "zero")]
+
+
+def store_problems(client: Client) -> None:
+    """The problems that all programs are for."""
+    for place, name in enumerate(NAMES):
         pairs = [(a, a * a + place) for a in range(8)]
         tests = [
             StdinTest(input=f"{a} {b}\n", output=f"{a + b}\n", public=a == 0) for a, b in pairs
         ]
         client.put_problem(Problem(id=name, tests=tests))
+
+
+def load(client: Client, chance: random.Random) -> list[str]:
+    """Three batches: two that end, and one that goes on; their ids."""
 
     def items(number: int) -> Iterator[Item]:
         for index in range(number):
@@ -116,7 +122,7 @@ def load(client: Client, chance: random.Random) -> list[str]:
             # One in eight was written before.
             mark = chance.randrange(3) if chance.random() < 0.12 else index
             source = f"# sample {mark}\n{program}\n"
-            yield Item(id=f"step-7-{index}", problem_id=chance.choice(names), source=source)
+            yield Item(id=f"step-7-{index}", problem_id=chance.choice(NAMES), source=source)
 
     ended = [client.submit(items(number)) for number in (256, 512)]
     for batch in ended:
@@ -129,8 +135,8 @@ def load(client: Client, chance: random.Random) -> list[str]:
 def report(url: str, folder: Path, chance: random.Random) -> Path:
     """The HTML report of `proctor eval`, of twenty samples for each problem."""
     samples, found = folder / "samples.jsonl", folder / "report.html"
-    with samples.open("w") as out, Client(url) as client:
-        for name in client.problems():
+    with samples.open("w") as out:
+        for name in NAMES:
             # Some problems are harder than others, and a program or two solves each.
             right, *wrong = PROGRAMS
             share = chance.uniform(0.1, 0.9)
@@ -180,11 +186,13 @@ def main() -> None:
     ):
         make_up_an_hour(store, chance)
         with Client(url) as client:
+            store_problems(client)
+            # First: it would wait until the batch that goes on has ended.
+            told = report(url, Path(temporary), chance)
             batches = load(client, chance)
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
-            told = report(url, Path(temporary), chance)
             pictures(browser, url, batches, told, folder)
             browser.close()
             client.batch(batches[1]).cancel()
