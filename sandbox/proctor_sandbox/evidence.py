@@ -90,6 +90,7 @@ def _run(header: dict[str, Any], blobs: Iterator[bytes]) -> Run:
         answer=_answer(parts["a"]) if "a" in parts else None,
         assertions=_assertions(header.get("assertions")),
         fetched={text(name): next(blobs) for name in header.get("fetched", ())},
+        stopped=None if header.get("stopped") is None else End(header["stopped"]),
         unfetched={text(name): text(why) for name, why in header.get("unfetched", {}).items()},
     )
 

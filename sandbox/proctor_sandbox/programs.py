@@ -100,6 +100,7 @@ class Run:
     CPU time is that of the whole process tree (wait4 rusage), in seconds; `memory_bytes` is
     the peak resident size of its largest process. Output is what was read before the limit.
     `fetched` are files that a case asked for, `unfetched` says why others are missing.
+    `stopped` is the limit that ended a compiler, where `end` is COMPILE_ERROR.
     """
 
     end: End
@@ -114,6 +115,7 @@ class Run:
     assertions: Assertions | None = None
     fetched: Mapping[str, bytes] = field(default_factory=dict)
     unfetched: Mapping[str, str] = field(default_factory=dict)
+    stopped: End | None = None
 
 
 @dataclass(frozen=True, slots=True)

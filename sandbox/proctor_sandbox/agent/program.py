@@ -108,6 +108,7 @@ class Program:
                 self._place_made(name, data, executable)
         elif run["end"] != "exited":
             _remark(run, f"the compiler was stopped: {run['end']}")
+            run["stopped"] = run["end"]
         self._box.wipe(self._uid)
         if not made:
             run["end"] = "compile_error"
