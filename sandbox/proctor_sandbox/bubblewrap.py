@@ -87,6 +87,7 @@ class BubblewrapBackend:
             site=[SITE] if packages else [],
             preload=list(PRELOAD) if python else [],
             numeric=list(NUMERIC) if "numpy" in packages else [],
+            tester="pytest" in packages,
         )
         cgroup = self._make_cgroup()
         try:

@@ -23,6 +23,7 @@ from proctor_sandbox.programs import (
     Case,
     End,
     ExamineCase,
+    PytestCase,
     Report,
     Run,
     StdinCase,
@@ -44,6 +45,8 @@ _START_S = 60.0
 _COMPILE_LIMITS = Limits(20.0, 60.0, 1024 * MIB, 64 * 1024, 64)
 # On top of a program's own limit, for what the kernel charges to the sandbox besides it.
 _HEADROOM_BYTES = 16 * MIB
+# The zygote with pytest, once there is one, and what its fork writes to: 28 and 15 MiB measured.
+_TESTER_BYTES = 64 * MIB
 _SMALL_FRAME_BYTES = 1 * MIB
 _ROOM_STEP_BYTES = 64 * MIB
 
@@ -65,6 +68,7 @@ class AgentSandbox:
         self._programs_run = 0
         self._serial = 0
         self._abandoned = False
+        self._tester_bytes = 0
         hello, _ = self._receive(time.monotonic() + _START_S)
         if hello.get("op") != "ready":
             raise SandboxLost(f"the agent spoke out of turn: {evidence.text(hello.get('op'))}")
@@ -109,7 +113,10 @@ class AgentSandbox:
             )
         self._serial += 1
         key = artefact_key(language, work.program) if language.compile else None
-        return _Sent(work, self._serial, language, key, self._artefacts.get(key) if key else None)
+        if any(isinstance(case, PytestCase) for case in work.cases):
+            self._tester_bytes = _TESTER_BYTES
+        artefact = self._artefacts.get(key) if key else None
+        return _Sent(work, self._serial, language, key, artefact, self._tester_bytes)
 
     def _collect(self, sent: "_Sent") -> Report:
         """Read frames until this work is reported; answer what it asks."""
@@ -238,6 +245,7 @@ class _Sent:
         language: Language,
         key: bytes | None,
         artefact: Artefact | None,
+        tester_bytes: int,
     ):
         self.work = work
         self.id = number
@@ -276,10 +284,14 @@ class _Sent:
             ],
         )
         # The same whether it is to be compiled or was before: a change empties the line.
-        self.memory_bytes = _room_bytes(len(self.frame)) + (
-            max(limits.memory_bytes, compile_limits.memory_bytes)
-            if compiled
-            else limits.memory_bytes
+        self.memory_bytes = (
+            tester_bytes
+            + _room_bytes(len(self.frame))
+            + (
+                max(limits.memory_bytes, compile_limits.memory_bytes)
+                if compiled
+                else limits.memory_bytes
+            )
         )
 
     def must_follow(self, before: "_Sent") -> bool:
@@ -343,4 +355,8 @@ def _encoded(cases: Iterable[Case]) -> tuple[list[dict[str, Any]], list[bytes]]:
             case ExamineCase(code, entry_point):
                 headers.append({"kind": "examine", "entry_point": entry_point})
                 blobs.append(code.encode("utf-8", "surrogatepass"))
+            case PytestCase(tests, way, modules):
+                sizes = [(path, len(data)) for path, data in tests.items()]
+                headers.append({"kind": "pytest", "way": way, "tests": sizes, "modules": modules})
+                blobs.append(b"".join(tests.values()))
     return headers, blobs

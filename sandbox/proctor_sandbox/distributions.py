@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 # As in pyproject.toml and images/python-requirements.txt; a test holds them together.
-PROGRAM_DISTRIBUTIONS = ("networkx", "numpy", "pandas", "scipy", "sortedcontainers", "sympy")
+PROGRAM_DISTRIBUTIONS = (
+    "networkx", "numpy", "pandas", "pytest", "scipy", "sortedcontainers", "sympy",
+)  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

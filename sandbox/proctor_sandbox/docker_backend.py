@@ -181,6 +181,7 @@ class DockerBackend:
             site=["/opt/site"] if image == "python" else [],
             preload=list(PRELOAD) if image == "python" else [],
             numeric=list(NUMERIC) if image == "python" else [],
+            tester=image == "python",
         )
         host_config = self._api.create_host_config(
             network_mode="none",

@@ -10,7 +10,7 @@ from typing import Any
 
 from proctor_sandbox.agent import values
 from proctor_sandbox.artefacts import Artefact
-from proctor_sandbox.programs import Answer, Assertions, End, Run
+from proctor_sandbox.programs import Answer, Assertions, End, Run, Tested
 
 # Of an answer's dicts and sets together: made to collide, as many cost us most of a second.
 _MOST_KEYS = 10_000
@@ -89,6 +89,7 @@ def _run(header: dict[str, Any], blobs: Iterator[bytes]) -> Run:
         stderr=parts.get("e", b""),
         answer=_answer(parts["a"]) if "a" in parts else None,
         assertions=_assertions(header.get("assertions")),
+        tested=_tested(header.get("tested")),
         fetched={text(name): next(blobs) for name in header.get("fetched", ())},
         stopped=None if header.get("stopped") is None else End(header["stopped"]),
         unfetched={text(name): text(why) for name, why in header.get("unfetched", {}).items()},
@@ -111,6 +112,17 @@ def _assertions(told: Any) -> Assertions | None:
         total=total,
         passed=count(told["passed"], total),
         failures={int(ordinal): text(why) for ordinal, why in told["failures"].items()},
+        broken=None if broken is None else text(broken),
+    )
+
+
+def _tested(told: Any) -> Tested | None:
+    if told is None:
+        return None
+    broken = told["broken"]
+    return Tested(
+        names=[text(name) for name in told["names"]],
+        outcomes={text(name): text(why) for name, why in told["outcomes"].items()},
         broken=None if broken is None else text(broken),
     )
 

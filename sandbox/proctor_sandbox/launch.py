@@ -46,6 +46,7 @@ class AgentConfig:
     `python` is the interpreter of the zygotes, None where no Python programs are run; `site`
     holds folders for the programs' module path, `preload` modules that zygotes import, and
     `numeric` those that a zygote of its own imports besides, for programs that speak of them.
+    `tester` says that pytest is there, for which a zygote is started when it is first needed.
     """
 
     uid_base: int
@@ -54,6 +55,7 @@ class AgentConfig:
     site: list[str] = field(default_factory=list)
     preload: list[str] = field(default_factory=list)
     numeric: list[str] = field(default_factory=list)
+    tester: bool = False
     box: str = "/box"
 
     def argv(self, interpreter: str) -> list[str]:

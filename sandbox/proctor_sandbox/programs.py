@@ -62,7 +62,33 @@ class ExamineCase:
     entry_point: str | None = None
 
 
-Case = StdinCase | CallCase | ExamineCase
+class Way(StrEnum):
+    """How pytest files meet the program: `EXAMINE` in a process of their own, which asks it over
+    a pipe, `SHARE` in the program's, which can then claim what it likes.
+
+    `COLLECT` and `COLLECT_SHARED` only name the tests that the others would run: no program is
+    there, and whatever the files take from it stands for nothing.
+    """
+
+    EXAMINE = "examine"
+    SHARE = "share"
+    COLLECT = "collect"
+    COLLECT_SHARED = "collect shared"
+
+
+@dataclass(frozen=True, slots=True)
+class PytestCase:
+    """Run pytest files, by path, that import the program's modules.
+
+    `modules` are names of the program's besides those that only the program can have.
+    """
+
+    tests: Mapping[str, bytes]
+    way: Way = Way.EXAMINE
+    modules: tuple[str, ...] = ()
+
+
+Case = StdinCase | CallCase | ExamineCase | PytestCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +120,19 @@ class Assertions:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """How a pytest run went: the tests that there are, and why each of those run did not pass.
+
+    An outcome is "" for a test that passed, else a line that begins with an exception's name.
+    `broken` says why not all were run; None where they were, or where they were only to be named.
+    """
+
+    names: list[str]
+    outcomes: Mapping[str, str]
+    broken: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One test's evidence.
 
@@ -113,6 +152,7 @@ class Run:
     stderr: bytes
     answer: Answer | None = None
     assertions: Assertions | None = None
+    tested: Tested | None = None
     fetched: Mapping[str, bytes] = field(default_factory=dict)
     unfetched: Mapping[str, str] = field(default_factory=dict)
     stopped: End | None = None

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from proctor.types import AssertionTest, CallTest, Problem, Verdict
-from proctor_sandbox.agent import asserts, examiner, program
+from proctor_sandbox.agent import asserts, examiner, handles, program
 from tests.integration.conftest import Judge
 from tests.integrity.forgery import LIMITS
 from tests.integrity.nonsense import JSON, changed, scratched
@@ -56,10 +56,10 @@ def examined(said: bytes, code: str = CODE) -> dict[str, Any]:
     lines: list[str] = []
     prepared = asserts.prepare(code)
     with theirs, FileIO(ours.detach(), "r+") as stream:
-        far = examiner.Program(stream)
+        far = handles.Program(stream)
         namespace = {
             asserts.RECORDER: examiner.Recorder(lines.append),
-            "candidate": examiner.Function(far, "candidate"),
+            "candidate": handles.Function(far, "candidate"),
         }
         try:
             exec(compile(prepared.tree, "test.py", "exec"), namespace)  # noqa: S102 - test code

@@ -3,6 +3,7 @@
     <box>/src    the source and the files beside it: ours, readable, not writable
     <box>/made   what a compiler made of them: the same
     <box>/w/d    the working directory: the program's own, empty before every test
+    <box>/w/t    files of a pytest test, while it runs: a tester's own, or ours and readable
     <box>/in     inputs on their way to a test: unlinked before the test starts
 
 Whatever lies in a directory of the program's is handled under the program's uid, so that a
@@ -59,6 +60,7 @@ class Box:
         self.sources = f"{root}/src"
         self.made = f"{root}/made"
         self.work = f"{root}/w/d"
+        self.tests = f"{root}/w/t"
         self._parent = f"{root}/w"
         self._inputs = f"{root}/in"
         self._change_uid = change_uid
@@ -139,6 +141,28 @@ class Box:
                         os.mkdir(parent, 0o755)
                 with contextlib.suppress(*_TAKEN):
                     _create(f"{self.work}/{name}", data, 0o644)
+
+    def open_tests(self, uid: int | None, files: "dict[str, bytes]") -> str:
+        """Lay test files out; returns their folder. With a uid they are its own, and nobody else
+        can read them; without one they are ours, to be read by all."""
+        folder = f"{self.tests}/tests"
+        with self._changing_work(uid):
+            os.mkdir(self.tests, 0o755 if uid is None else 0o700)
+            os.mkdir(folder, 0o755)
+            for name, data in files.items():
+                for parent in _parents(folder, name):
+                    os.makedirs(parent, 0o755, exist_ok=True)
+                _create(f"{folder}/{name}", data, 0o444)
+        return folder
+
+    def close_tests(self, uid: int | None) -> None:
+        """Remove test files, and what was made beside them. Raises Unclean."""
+        try:
+            with self._changing_work(uid):
+                _empty(self.tests)
+                os.rmdir(self.tests)
+        except OSError as error:
+            raise Unclean(f"test files can't be removed: {error.strerror}") from None
 
     def collect(self, uid: int | None, name: str, limit_bytes: int) -> bytes:
         """Read a file that the program's uid made in its working directory.

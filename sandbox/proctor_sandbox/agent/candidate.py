@@ -67,6 +67,11 @@ def _answer(spec: Spec, fds: list[int]) -> None:
 def _serve(spec: Spec, fds: list[int]) -> None:
     desk = Desk(_module(spec, fds))
     (channel,) = fds
+    converse(desk, channel)
+
+
+def converse(desk: "Desk", channel: int) -> None:
+    """Answer what is asked over a socket (a descriptor) until it is closed."""
     with open(channel, "r+b", buffering=0) as stream:
         while (text := read_message(stream)) is not None:
             write_message(stream, desk.reply(text))
@@ -121,8 +126,11 @@ class Desk:
         except values.NotPlain as error:
             return self._dump(("error", ["TypeError"], (str(error),)))
         except Exception as error:  # the program's own exception is an answer like any other
-            names = [base.__name__ for base in type(error).__mro__]
-            return self._dump(("error", names, self._plain_args(error)))
+            return self._dump(("error", *self._kind(type(error)), self._plain_args(error)))
+
+    def _kind(self, kind: type) -> "tuple[Any, ...]":
+        """How an exception's class crosses: its name and those of its bases."""
+        return ([base.__name__ for base in kind.__mro__],)
 
     def _dump(self, reply: object) -> bytes:
         return values.dumps(reply, self._keep)
@@ -171,6 +179,20 @@ class Desk:
 
     def _get(self, target: object, args: "list[Any]", _kwargs: object) -> object:
         return getattr(target, *args)
+
+    def _set(self, target: object, args: "list[Any]", _kwargs: object) -> None:
+        setattr(target, *args)
+
+    def _put(self, target: "Any", args: list[object], _kwargs: object) -> None:
+        target[args[0]] = args[1]
+
+    def _enter(self, target: "Any", _args: object, _kwargs: object) -> object:
+        return type(target).__enter__(target)
+
+    def _exit(self, target: "Any", args: list[object], _kwargs: object) -> None:
+        """Leave a `with`: of an exception in it only the name crosses."""
+        kind = getattr(builtins, str(args[0]), Exception) if args[0] else None
+        type(target).__exit__(target, kind, kind and kind(), None)
 
     def _fetch(self, target: object, _args: object, _kwargs: object) -> object:
         return target

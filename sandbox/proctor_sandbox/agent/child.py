@@ -8,12 +8,15 @@ import ctypes
 import os
 import resource
 
-from . import candidate, examiner, script
+from . import candidate, examiner, modules, script
 from .spec import Spec
 
 PR_SET_DUMPABLE = 4
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _MIB = 1024 * 1024
+
+# Modes that hold test code.
+_HIDDEN = ("examiner", "collect", "collect shared", "examine")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,7 +54,7 @@ def become(spec: Spec, fds: list[int]) -> None:
     try:
         os.setsid()
         confine(spec, fds)
-        _MODES[spec.mode](spec, fds[3:])
+        MODES[spec.mode](spec, fds[3:])
     except BaseException as error:  # the one place where a fork of the zygote ends
         os.write(2, f"proctor: {type(error).__name__}: {error}\n".encode(errors="replace"))
     finally:
@@ -70,7 +73,7 @@ def confine(spec: Spec, fds: list[int], oom_score: bytes = b"1000") -> None:
     uid = spec.uid
     # An examiner that shares the program's uid stays what its zygote is: not to be looked
     # into by others of that uid, which would find the test code.
-    if uid is not None or spec.mode != "examiner":
+    if uid is not None or spec.mode not in _HIDDEN:
         if uid is None:
             libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
         _offer_to_oom_killer(oom_score)
@@ -95,10 +98,12 @@ def _exec(spec: Spec, _fds: list[int]) -> None:
     os.execvpe(spec.argv[0], spec.argv, {**os.environ, **dict(spec.env)})  # noqa: S606 - no shell is the point
 
 
-_MODES = {
+# The zygote with pytest adds those of `tester`.
+MODES = {
     "exec": _exec,
     "script": script.run,
     "call": candidate.answer,
     "candidate": candidate.serve,
     "examiner": examiner.run,
+    "modules": modules.serve,
 }

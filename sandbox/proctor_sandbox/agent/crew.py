@@ -35,6 +35,10 @@ class Stuck(Exception):
     """Raised when processes survive being killed."""
 
 
+class NoTester(Exception):
+    """Raised when the image lacks pytest: our fault, never the program's."""
+
+
 class Crew:
     def __init__(self, config: "dict[str, Any]", home: str) -> None:
         """`config` is the agent's; `home` is where programs are told to be at home."""
@@ -59,6 +63,12 @@ class Crew:
     def examiner(self) -> Spawner:
         """The zygote of examiners: another process, so that programs inherit no test code."""
         return self._spawner("examiner")
+
+    def tester(self) -> Spawner:
+        """The zygote of what runs pytest files; started when first asked for. Raises NoTester."""
+        if not self._config["tester"]:
+            raise NoTester("this sandbox has no pytest")
+        return self._spawner("tester")
 
     def launcher(self) -> Spawner:
         """A bare zygote, which executes binaries."""
@@ -157,6 +167,7 @@ class Crew:
                 preload=self._preload(name),
                 site=self._config["site"] if warm else (),
                 warm=warm,
+                tester=name == "tester",
             )
         return self._spawners[name]
 

@@ -3,8 +3,8 @@
     host -> agent   {"op": "work", "id", "file", "files", "made", "compile", "run", "env",
                      "limits", "compile_limits", "cases", "step"}
                     blobs: the source; one per name in "files"; one per [name, executable] in
-                    "made", null where nothing is; per case stdin, request or test code, and
-                    one per name in its "files"
+                    "made", null where nothing is; per case stdin, request, test code or test
+                    files one after the other, and one per name in its "files"
                     {"op": "go", "id", "on": bool}      after each run of a work with "step"
     agent -> host   {"op": "ready", "meter", "memory_bytes", "python"}      once, at the start
                     {"op": "compiled", "id", "run": {...}, "made": [[name, executable], ...]}
@@ -29,7 +29,7 @@ from itertools import islice
 
 from . import child, frames, meter, places
 from .box import Box, Collected, Unclean
-from .crew import Crew, Stuck
+from .crew import Crew, NoTester, Stuck
 from .program import NoCompiler, Program, Workshop
 from .spawner import SpawnerDied
 from .supervise import Supervisor
@@ -83,7 +83,7 @@ class Outbox:
 class Agent:
     def __init__(self, config: "Header") -> None:
         """`config` keys: uid_base, uids (0: run everything under our own), box, python (None:
-        no Python programs here), site, preload."""
+        no Python programs here), site, preload, numeric, tester (whether pytest is here)."""
         self._config = config
         self._decoder = frames.Decoder()
         self._outbox = Outbox()
@@ -197,7 +197,7 @@ def main() -> None:
         agent.serve()
     except HostGone:
         pass
-    except (Unclean, Stuck, SpawnerDied, NoCompiler, frames.FrameError) as error:
+    except (Unclean, Stuck, SpawnerDied, NoCompiler, NoTester, frames.FrameError) as error:
         agent.fault(f"{type(error).__name__}: {error}")
         sys.exit(1)
     except Exception as error:  # a host that speaks nonsense, or a fault in here

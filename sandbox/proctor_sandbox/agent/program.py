@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from . import box as boxes
-from . import script
+from . import script, told
 from .crew import ENVIRONMENT, Crew
 from .spawner import Ended, Spawner
 from .spec import Spec
@@ -27,6 +27,7 @@ _MIB = 1024 * 1024
 
 _MAX_MADE_BYTES = 64 * _MIB
 _MAX_COMPILED_TESTS = 256
+_MAX_TOLD_BYTES = 8 * _MIB  # by a tester: some 10,000 tests with what became of them
 _OURS = 8  # agent, zygotes, examiner and what bubblewrap needs
 
 _CAUSES = {
@@ -200,8 +201,8 @@ class Program:
         digest = hashlib.sha256(blobs[0]).digest()
         prepared = self._shop.prepared.get(digest)
         candidate, sinks = self._launch_python("candidate", extra=[far.detach()])
-        ((told, tell),) = self._pipes(1)
-        sinks.append(Sink(told))
+        ((hear, tell),) = self._pipes(1)
+        sinks.append(Sink(hear))
         uid = self._shop.crew.next_uid()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         spec = self._spec("examiner", self._limits, uid, cwd="/")
@@ -211,11 +212,42 @@ class Program:
         fds = [null, os.dup(null), os.dup(null), tell, near.detach(), test]
         examiner = Launch(self._shop.crew.examiner(), spec, fds)
         run = self._finish([candidate, examiner], sinks)
-        run["assertions"], prepared = _assertions(bytes(sinks[-1].data))
+        run["assertions"], prepared = told.assertions(bytes(sinks[-1].data))
         if prepared is not None:
             self._shop.prepared[digest] = prepared
             if len(self._shop.prepared) > _MAX_COMPILED_TESTS:
                 self._shop.prepared.popitem(last=False)
+        return run
+
+    def _pytest(self, case: "Header", blobs: list[bytes]) -> "Header":
+        """Run test files in the `way` that their problem says: see `tester.MODES`."""
+        way = case["way"]
+        crew = self._shop.crew
+        owner = None if way == "share" else crew.next_uid() if way == "examine" else self._uid
+        folder = self._box.open_tests(owner, told.parts(case["tests"], blobs[0]))
+        ((hear, tell),) = self._pipes(1)
+        if way == "examine":
+            near, far = socket.socketpair()
+            zygote = crew.python(b"".join([self._source, *self._files.values()]))
+            launch, sinks = self._launch(
+                zygote, self._limits, "modules", self._pipes(2), extra=[far.detach()]
+            )
+            launch.spec.path = self._path
+            null = [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC) for _ in range(3)]
+            spec = self._spec(way, self._limits, owner, folder)
+            launches = [launch, Launch(crew.tester(), spec, [*null, tell, near.detach()])]
+        else:
+            launch, sinks = self._launch(
+                crew.tester(), self._limits, way, self._pipes(2), extra=[tell]
+            )
+            launches = [launch]
+        tests = launches[-1].spec
+        tests.path = folder
+        tests.argv = (self._box.sources,) if way == "share" else tuple(case["modules"])
+        heard = Sink(hear, _MAX_TOLD_BYTES)
+        run = self._finish(launches, sinks, heard=heard)
+        run["tested"] = told.tested(bytes(heard.data))
+        self._box.close_tests(owner)
         return run
 
     def _launch_python(
@@ -277,21 +309,27 @@ class Program:
             return [os.pipe() for _ in range(count)]
 
     def _finish(
-        self, launches: list[Launch], sinks: list[Sink], limits: Limits | None = None
+        self,
+        launches: list[Launch],
+        sinks: list[Sink],
+        limits: Limits | None = None,
+        heard: Sink | None = None,
     ) -> "Header":
+        """Run a test; a third sink is a Python program's status pipe, `heard` a tester's."""
         limits = limits or self._limits
+        every = [*sinks, heard] if heard else sinks
         try:
-            cause, wall_s = self._shop.supervisor.run(launches, sinks, limits)
+            cause, wall_s = self._shop.supervisor.run(launches, every, limits)
         finally:
-            for sink in sinks:
+            for sink in every:
                 os.close(sink.fd)
         run = _evidence(launches[0].result, cause, wall_s, limits, sinks)
         if len(sinks) > 2:
-            told = bytes(sinks[2].data)
-            if told.startswith(script.REFUSED):
+            said = bytes(sinks[2].data)
+            if said.startswith(script.REFUSED):
                 run["end"] = "compile_error"
-            elif told.startswith(script.COMPILED):
-                self._code = told[1:]
+            elif said.startswith(script.COMPILED):
+                self._code = said[1:]
         return run
 
 
@@ -330,23 +368,3 @@ def _evidence(
 def _remark(run: "Header", text: str) -> None:
     """Add a line of ours to what the compiler said."""
     run["blobs"]["e"] = bytes(run["blobs"]["e"]) + f"\nproctor: {text}".encode()
-
-
-def _assertions(told: bytes) -> "tuple[Header, bytes | None]":
-    """What an examiner told, and its compiled test code where that came with it."""
-    prepared = None
-    if told.startswith(b"M "):
-        head, _, rest = told.partition(b"\n")
-        size = int(head[2:])
-        prepared, told = rest[:size], rest[size:]
-    lines = [line.split(" ", 2) for line in told.decode(errors="replace").split("\n") if line]
-    total = next((int(line[1]) for line in lines if line[0] == "T"), 0)
-    held = {int(line[1]) for line in lines if line[0] == "H"}
-    failures = {int(line[1]): line[2] for line in lines if line[0] == "F"}
-    if lines and lines[-1][0] == "D":
-        passed, broken = total - len(failures), None
-    else:
-        # What was not reached has failed, and so has reaching the end.
-        broken = lines[-1][1] if lines and lines[-1][0] == "B" else "stopped"
-        passed = min(len(held - failures.keys()), max(total - 1, 0))
-    return {"total": total, "passed": passed, "failures": failures, "broken": broken}, prepared

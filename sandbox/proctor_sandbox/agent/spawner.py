@@ -50,11 +50,14 @@ class Spawner:
         preload: Sequence[str] = (),
         site: Sequence[str] = (),
         warm: bool = True,
+        tester: bool = False,
     ) -> None:
         self._python = python
         self._path = path
         self._env = {**env, _BIND_NOW: "1"}
-        self._config = json.dumps({"preload": preload, "site": site, "warm": warm})
+        self._config = json.dumps(
+            {"preload": preload, "site": site, "warm": warm, "tester": tester}
+        )
         self._started = False
         self.start()
 
@@ -137,6 +140,11 @@ def main(settings: str) -> None:
     if config["warm"]:
         warm.preload(config["preload"])
         warm.rehearse()
+    if config["tester"]:
+        from . import tester  # which imports pytest: 100 ms and more
+
+        child.MODES.update(tester.MODES)
+        tester.rehearse()
     # Where programs share our uid, this keeps our memory from them.
     child.libc.prctl(child.PR_SET_DUMPABLE, 0, 0, 0, 0)
     # What a program would see of us: no module, no argument.

@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 
-from . import asserts, candidate, child, examiner, script
+from . import asserts, candidate, child, examiner, handles, script
 from .spec import Spec
 
 # The interpreter counts a function's first eight calls, and fits its code to what it meets in
@@ -100,7 +100,7 @@ def _rehearse_examination() -> None:
     code = compile(prepared.tree, "test.py", "exec", dont_inherit=True)
     desk = candidate.Desk({"f": lambda numbers, *_: numbers})
     namespace = {
-        "candidate": examiner.Function(examiner.Program(_Loopback(desk)), "f"),
+        "candidate": handles.Function(handles.Program(_Loopback(desk)), "f"),
         asserts.RECORDER: examiner.Recorder(lambda _line: None),
     }
     exec(code, namespace)  # noqa: S102 - our own
