@@ -96,7 +96,22 @@ class AssertionTest(_Test):
     )
 
 
-TestCase = Annotated[StdinTest | CallTest | AssertionTest, Field(discriminator="kind")]
+class PytestTest(_Test):
+    """pytest files for a project: each test in them counts, and each parameter of it by itself.
+
+    They are run by an examiner that reaches the program's modules over a pipe, or, where the
+    problem says so, in the program's own process, whose word is then taken for what it tells.
+    """
+
+    kind: Literal["pytest"] = "pytest"
+    files: Files = Field(min_length=1, description="By path, conftest.py and data among them.")
+    modules: list[Annotated[str, Field(max_length=200)]] = Field(
+        [], description="The program's, where others have a module of the same name."
+    )
+    isolation: Literal["examiner", "in_process"] = "examiner"
+
+
+TestCase = Annotated[StdinTest | CallTest | AssertionTest | PytestTest, Field(discriminator="kind")]
 
 
 class Reference(_Wire):
@@ -104,6 +119,7 @@ class Reference(_Wire):
 
     language: str
     source: str
+    files: Files = Field({}, description="As an item's.")
 
 
 def _is_a_path_of_its_own(name: str) -> str:
@@ -276,8 +292,22 @@ class PublicRun(_Answer):
     stderr: str
 
 
+class PytestCase(_Answer):
+    """One test of a public pytest test."""
+
+    name: str
+    passed: bool
+    reason: str | None = Field(None, description="Why not: an exception's name and first line.")
+
+
+Isolation = Annotated[
+    Literal["in_process"] | None,
+    Field(description="in_process: a pytest test ran where the program could forge its result."),
+]
+
+
 class TestResult(_Answer):
-    """One test case. `passed` of `total` is 0 or 1 of 1, or counts an examiner's assertions."""
+    """One test case. `passed` of `total` is 0 or 1 of 1, or counts asserts or pytest's tests."""
 
     verdict: Verdict
     passed: int
@@ -289,6 +319,8 @@ class TestResult(_Answer):
     exit_code: int | None = None
     signal: int | None = None
     public: PublicRun | None = None
+    cases: list[PytestCase] = Field([], description="Of a public pytest test.")
+    isolation: Isolation = None
 
 
 class Result(_Answer):
@@ -306,6 +338,7 @@ class Result(_Answer):
     passed: int
     total: int
     tests: list[TestResult] = []
+    isolation: Isolation = None
     compile_output: str | None = Field(None, description="The compiler's words, for CE.")
     reason: str | None = Field(None, description="What failed on our side, for IE.")
     cause: str | None = Field(None, description="Its kind, as GET /v1/stats counts them.")

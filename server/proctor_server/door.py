@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import NoReturn
 
 import pydantic
@@ -22,6 +23,7 @@ from proctor.types import (
     Item,
     LimitsSpec,
     Problem,
+    PytestTest,
     RewardPolicy,
     RewardsRequest,
     StdinTest,
@@ -135,7 +137,7 @@ class Door:
             if brief.python_only and item.language != "python":
                 faults.add(
                     where(index, "language"),
-                    "is not python, which this problem's call or assertion tests need",
+                    "is not python, which this problem's call, assertion or pytest tests need",
                     "give python, or a problem with stdin tests only",
                 )
             unit = Unit.of(
@@ -213,7 +215,7 @@ class Door:
         if item.source is not None:
             name, text = "source", item.source
             # Of what a model wrote neither is refused: its empty or broken program is its doing.
-            if not text.strip():
+            if not text.strip() and not item.files:
                 faults.add(where(index, name), "is empty", "give the program's text")
             elif "\0" in text:
                 faults.add(where(index, name), "holds a NUL character", "remove it")
@@ -247,8 +249,10 @@ class Door:
             faults.add(f"{where}.{name}", "is above the maximum", f"give at most {most:g}")
 
     def _check_test(self, problem: Problem, test: object, faults: Faults, where: str) -> None:
-        if isinstance(test, StdinTest):
+        if isinstance(test, StdinTest | PytestTest):
             self._check_files(test.files, faults, f"{where}.files")
+        if isinstance(test, PytestTest):
+            _check_pytest(test, faults, where)
         if isinstance(test, CallTest) and not _is_dotted_name(test.function):
             faults.add(f"{where}.function", "is no function's name", "give name or Class.method")
         if not isinstance(test, AssertionTest):
@@ -256,14 +260,7 @@ class Door:
         entry_point = test.entry_point or problem.entry_point
         if entry_point is not None and not _is_dotted_name(entry_point):
             faults.add(f"{where}.entry_point", "is no function's name", "give the name alone")
-        try:
-            asserts.count(test.code)
-        except SyntaxError as error:
-            # The line's number alone: its text is hidden test data.
-            place = f" (line {error.lineno})" if error.lineno else ""
-            faults.add(f"{where}.code", f"does not parse as Python{place}", "mend the test code")
-        except ValueError:
-            faults.add(f"{where}.code", "does not parse as Python", "remove NUL characters")
+        _check_code(test.code, faults, f"{where}.code")
 
     def _no_language(self) -> tuple[str, str]:
         known = ", ".join(sorted(self._rules.languages))
@@ -369,6 +366,8 @@ def _program(item: Item, brief: Head, request: BatchRequest) -> str:
     return brief.prefix + (item.continuation or "")
 
 
+# What pytest looks for unless told otherwise.
+_TEST_FILES = ("test_*.py", "*_test.py")
 _NUMERIC = ("tests", "metadata", "comparer")
 
 
@@ -382,6 +381,29 @@ def _finite(problem: Problem, name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_pytest(test: PytestTest, faults: Faults, where: str) -> None:
+    names = [path.rpartition("/")[2] for path in test.files]
+    if not any(fnmatch(name, form) for name in names for form in _TEST_FILES):
+        remedy = f"name one {' or '.join(_TEST_FILES)}"
+        faults.add(f"{where}.files", "holds no file that pytest takes for tests", remedy)
+    for path, content in test.files.items():
+        if path.endswith(".py") and isinstance(content, str):
+            _check_code(content, faults, f"{where}.files[{path!r}]")
+    if not all(name.isidentifier() for name in test.modules):
+        faults.add(f"{where}.modules", "holds what is no module's name", "give top-level names")
+
+
+def _check_code(code: str, faults: Faults, where: str) -> None:
+    try:
+        asserts.count(code)
+    except SyntaxError as error:
+        # The line's number alone: its text is hidden test data.
+        place = f" (line {error.lineno})" if error.lineno else ""
+        faults.add(where, f"does not parse as Python{place}", "mend the test code")
+    except ValueError:
+        faults.add(where, "does not parse as Python", "remove NUL characters")
 
 
 def _is_dotted_name(text: str) -> bool:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from proctor.runs import Ran
-from proctor.types import TestResult, Verdict
+from proctor.types import Isolation, TestResult, Verdict
 
 
 class Cause(StrEnum):
@@ -17,6 +17,7 @@ class Cause(StrEnum):
     JOB_LOST = "job lost"  # the queue forgot it, again and again
     TIMED_OUT = "timed out"  # a chunk took longer than any honest one can
     PROBLEM_GONE = "problem gone"  # its tests were not stored any more
+    PROBLEM_FAULTY = "problem faulty"  # its pytest files can't be collected
     FAILURE = "failure"  # whatever else went wrong in a worker
 
 
@@ -35,6 +36,7 @@ class Outcome(BaseModel):
     total: int
     total_weight: float = Field(description="Sum of the weights of all the problem's tests.")
     tests: list[TestResult] = []
+    isolation: Isolation = None
     compile_output: str | None = None
     reason: str | None = None
     cause: Cause | None = None

@@ -7,8 +7,10 @@ from itertools import accumulate
 from proctor.content import to_bytes
 from proctor.types import TestResult, Verdict
 from proctor_sandbox.errors import SandboxLost
+from proctor_sandbox.languages import LANGUAGES
 from proctor_sandbox.programs import End, Program, Report, Run, Work
-from proctor_server.grading.checks import Checklist
+from proctor_server.grading.checklist import Checklist
+from proctor_server.grading.project_checks import BadProblem, PytestCheck
 from proctor_server.grading.verdicts import is_borderline, program_verdict
 from proctor_server.outcome import Cause, Outcome
 from proctor_server.units import Unit
@@ -21,30 +23,38 @@ COMPILE_OUTPUT_BYTES = 16 * 1024
 WORK_BYTES = 64 * 1024 * 1024
 # Of a judged run's output: less is not worth a copy of the run.
 KEPT_BYTES = 64 * 1024
+# What is in the sandbox while pytest files are collected.
+_NO_PROGRAM = Program("python", "")
 
 
 class Progress:
     """What is known of a unit so far, and what is to be run next.
 
-    `losses` counts the sandboxes that were lost while this unit ran in them.
+    `losses` counts the sandboxes that were lost while this unit ran in them. What a problem's
+    pytest files hold is found out first, where nobody has yet. With `refused` the program is not
+    run at all, and these words are its compile error.
     """
 
     __slots__ = (
         "_asked",
         "_checklist",
+        "_collecting",
         "_judged",
         "_program",
         "_reruns",
         "_results",
         "_spent_s",
         "losses",
+        "refused",
         "unit",
     )
 
     def __init__(self, unit: Unit, checklist: Checklist) -> None:
         self.unit = unit
         self.losses = 0
+        self.refused: str | None = None
         self._checklist = checklist
+        self._collecting: dict[int, PytestCheck] = {}
         self._program = program_of(unit, checklist.files)
         # By test; a result that is missing, or that is to be run again, is asked for next.
         self._results: list[TestResult | None] = [None] * len(checklist.checks)
@@ -56,12 +66,21 @@ class Progress:
 
     def next_work(self) -> Work:
         """The tests that are to be run now. The same again until a report is recorded."""
-        checks = self._checklist.checks
+        checklist = self._checklist
+        checks = checklist.checks
         self._judged = {}
+        self._collecting = checklist.uncollected
+        if self._collecting:
+            return Work(
+                program=_NO_PROGRAM,
+                cases=[check.collection for check in self._collecting.values()],
+                limits=checklist.limits,
+                tag=self,
+            )
         return Work(
             program=self._program,
             cases=[checks[number].case for number in self._next_asked()],
-            limits=self._checklist.limits,
+            limits=checklist.limits,
             until=self._failed if self.unit.stop_on_failure else None,
             condense=self._condensed,
             tag=self,
@@ -79,6 +98,8 @@ class Progress:
 
         Raises SandboxLost for a report that holds nothing.
         """
+        if self._collecting:
+            return self._collected(report)
         if not report.compiled:
             self._spent_s += report.runs[0].wall_time_s
             words = report.runs[0].stderr[:COMPILE_OUTPUT_BYTES].decode(errors="replace")
@@ -96,6 +117,15 @@ class Progress:
         else:
             self._asked = again + self._asked[len(report.runs) :]
         return None if self._asked else self._outcome()
+
+    def _collected(self, report: Report) -> Outcome | None:
+        try:
+            asked = zip(self._collecting.items(), report.runs, strict=True)
+            for (number, check), run in asked:
+                self._checklist.collected(number, check.collected(run))
+        except BadProblem as fault:
+            return Outcome.internal_error(str(fault), Cause.PROBLEM_FAULTY)
+        return None if self.refused is None else self.compile_error(self.refused)
 
     def compile_error(self, words: str) -> Outcome:
         """The outcome of a program that does not compile, with the compiler's words."""
@@ -159,6 +189,7 @@ class Progress:
             total=self._checklist.total,
             total_weight=self._checklist.total_weight,
             tests=results,
+            isolation=self._checklist.isolation,
             compile_output=compile_output,
             reason=reason,
             cause=cause,
@@ -169,7 +200,12 @@ class Progress:
 def program_of(unit: Unit, files: Mapping[str, bytes]) -> Program:
     """A unit's program, with files of its problem that go before those of its own."""
     own = {path: to_bytes(content) for path, content in unit.files.items() if path not in files}
-    return Program(unit.language, unit.source, {**files, **own})
+    source = unit.source
+    # A project may bring the file that the source lies in among its others.
+    main = unit.files.get(LANGUAGES[unit.language].file) if not source else None
+    if isinstance(main, str):
+        source = main
+    return Program(unit.language, source, {**files, **own})
 
 
 def _better(result: TestResult, known: TestResult) -> bool:

@@ -13,7 +13,7 @@ from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnav
 from proctor_sandbox.programs import Report, Work
 from proctor_sandbox.seam import Sandbox
 from proctor_server import journal
-from proctor_server.grading.checks import Checklist
+from proctor_server.grading.checklist import Checklist
 from proctor_server.limit_rules import LimitRules
 from proctor_server.outcome import Cause, Outcome
 from proctor_server.progress import Progress
@@ -134,9 +134,12 @@ class Verifier:
             reason = f"problem version {unit.problem} is not stored any more"
             return Outcome.internal_error(reason, Cause.PROBLEM_GONE)
         progress = Progress(unit, checklist)
-        if not unit.source.strip():
+        if not unit.source.strip() and not (unit.files and checklist.takes_projects):
             # Else it would be right wherever nothing is expected.
-            return progress.compile_error("there is no program in this submission")
+            words = "there is no program in this submission"
+            if not checklist.uncollected:
+                return progress.compile_error(words)
+            progress.refused = words
         return progress
 
     def _checklist(self, version: str) -> Checklist:

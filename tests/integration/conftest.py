@@ -1,6 +1,6 @@
 """Judges: verify over real sandboxes, for tests that run real programs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,20 @@ class Judge:
             units.append(
                 Unit.of(language, source, version, stop_on_failure=stop_on_failure, fresh=True)
             )
+        return self._outcomes(units)
+
+    def judge_projects(
+        self, projects: Iterable[tuple[Problem, Mapping[str, str]]]
+    ) -> list[Outcome]:
+        """The outcomes of projects: files alone, each with its problem, in their order."""
+        units = []
+        for problem, files in projects:
+            version = problem_version(problem)
+            self._problems[version] = problem
+            units.append(Unit.of("python", "", version, fresh=True, files=dict(files)))
+        return self._outcomes(units)
+
+    def _outcomes(self, units: list[Unit]) -> list[Outcome]:
         outcomes = {unit.key: outcome for unit, outcome in self._verifier.verify(units)}
         return [outcomes[unit.key] for unit in units]
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from proctor.types import AssertionTest, CallTest, Problem, Verdict
-from proctor_sandbox.agent import asserts, examiner, handles, program
+from proctor_sandbox.agent import asserts, examiner, handles, told
 from tests.integration.conftest import Judge
 from tests.integrity.forgery import LIMITS
 from tests.integrity.nonsense import JSON, changed, scratched
@@ -69,8 +69,9 @@ def examined(said: bytes, code: str = CODE) -> dict[str, Any]:
             lines.append("D")
     speaker.join()
     text = "\n".join([f"T {prepared.total}", *lines]).encode(errors="strict")
-    told, _ = program._assertions(text)
-    return told
+    heard: dict[str, Any]
+    heard, _ = told.assertions(text)
+    return heard
 
 
 def _speak(line: socket.socket, said: bytes) -> None:

@@ -16,7 +16,8 @@ from proctor.types import (
 )
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.programs import Answer, Assertions, End, Run
-from proctor_server.grading.checks import SHOWN_BYTES, Checklist
+from proctor_server.grading.checklist import Checklist
+from proctor_server.grading.checks import SHOWN_BYTES
 from proctor_server.grading.verdicts import is_borderline, program_verdict
 from proctor_server.limit_rules import LimitRules
 from tests.server.runs import run

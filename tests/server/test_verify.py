@@ -17,7 +17,7 @@ from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnav
 from proctor_sandbox.programs import Assertions, Case, End, Run, StdinCase
 from proctor_sandbox.seam import Sandbox
 from proctor_server import progress
-from proctor_server.grading.checks import Checklist
+from proctor_server.grading.checklist import Checklist
 from proctor_server.limit_rules import LimitRules
 from proctor_server.outcome import Outcome
 from proctor_server.progress import Progress

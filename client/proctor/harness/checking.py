@@ -12,7 +12,7 @@ from proctor.harness.judging import judge
 from proctor.harness.probes import Probe, probes
 from proctor.harness.repetition import repeated_problems, repeated_tests
 from proctor.harness.report import Unscored
-from proctor.types import Item, LimitsSpec, Problem, Reference, Result, Verdict
+from proctor.types import Item, LimitsSpec, Problem, PytestTest, Reference, Result, Verdict
 
 # Verdicts go by CPU time, and machines differ by a factor of two.
 NEAR_CPU = 0.5
@@ -22,6 +22,10 @@ WEAK_GUESS = 0.5
 # Room for a slower machine and for honest programs slower than the reference.
 LIMIT_FACTOR = 5
 LEAST_LIMIT_S = 1.0
+# The cause of an IE that is the problem's own.
+PROBLEM_FAULTY = "problem faulty"
+# What a test of pytest's does that can't be done to a program in another process.
+_OURS = "NotAcross"
 
 
 class CheckedProblem(pydantic.BaseModel):
@@ -87,11 +91,14 @@ class Check:
         defaults = client.info().default_limits
         by_problem: defaultdict[int, list[tuple[Probe | None, Result]]] = defaultdict(list)
         unscored = []
+        uncollected: dict[int, str] = {}
         items = [trial.item for trial in self._trials]
         for place, result in judge(client, items, fresh=True):
             trial = self._trials[place]
             on_result(result)
-            if result.reward is None:
+            if result.cause == PROBLEM_FAULTY:
+                uncollected[trial.problem] = result.reason or ""
+            elif result.reward is None:
                 unscored.append(Unscored.of(result, place + 1))
             else:
                 by_problem[trial.problem].append((trial.probe, result))
@@ -100,6 +107,8 @@ class Check:
             _checked(problem, by_problem[place], defaults, alike.get(place, []))
             for place, problem in enumerate(self._problems)
         ]
+        for place, reason in uncollected.items():
+            checked[place].faults.insert(0, reason)
         return CheckReport(
             problem_set=self._name,
             programs=self.programs,
@@ -117,14 +126,19 @@ def _trials(problems: Sequence[Problem], repeats: int) -> Iterator[_Trial]:
             for _ in range(repeats):
                 yield _Trial(place, _item(problem, reference), None)
         for probe in probes(problem):
-            solution = Reference(language="python", source=probe.source)
+            solution = Reference(language="python", source=probe.source, files=probe.files)
             yield _Trial(place, _item(problem, solution), probe)
 
 
 def _item(problem: Problem, program: Reference) -> Item:
-    # The reference and the statement decide nothing, and would be sent with every program.
-    bare = problem.model_copy(update={"reference": None, "statement": ""})
-    return Item(problem=bare, language=program.language, source=program.source)
+    # The reference and the statement decide nothing, and would be sent with every program. What
+    # became of each of pytest's tests is told of public ones only.
+    tests = [
+        test.model_copy(update={"public": True}) if isinstance(test, PytestTest) else test
+        for test in problem.tests
+    ]
+    bare = problem.model_copy(update={"reference": None, "statement": "", "tests": tests})
+    return Item(problem=bare, language=program.language, source=program.source, files=program.files)
 
 
 def _checked(
@@ -224,7 +238,14 @@ def _mix(verdicts: Counter[Verdict]) -> str:
 
 def _failed(result: Result) -> str:
     failed = [n for n, test in enumerate(result.tests, 1) if test.verdict is not Verdict.AC]
-    return f", in test {', '.join(map(str, failed[:5]))}" if failed else ""
+    told = f", in test {', '.join(map(str, failed[:5]))}" if failed else ""
+    cases = [case for test in result.tests for case in test.cases if not case.passed]
+    return told + "".join(f"; {case.name}: {_kind(case.reason or '')}" for case in cases[:5])
+
+
+def _kind(reason: str) -> str:
+    """What kind of failure it was; the rest of its words may be the test's."""
+    return reason if reason.startswith(_OURS) else reason.partition(":")[0]
 
 
 def _without_equal_ids(problems: list[CheckedProblem]) -> list[CheckedProblem]:

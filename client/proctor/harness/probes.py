@@ -1,10 +1,14 @@
 """Probes: programs that solve nothing, which a problem worth training on does not reward."""
 
+import ast
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
-from proctor.types import AssertionTest, CallTest, Problem, StdinTest
+from proctor.content import Content
+from proctor.types import AssertionTest, CallTest, Problem, PytestTest, StdinTest
 
 # Equal to whatever it is compared with. It has no truth: an honest guess may be true.
 _ALWAYS_EQUAL = """\
@@ -30,11 +34,13 @@ class Probe:
         source: of the program, in Python.
         guesses: whether a test may pass honestly, since an answer can be guessed; else no test
             may, as nothing is answered.
+        files: beside the source: a project's modules.
     """
 
     name: str
     source: str
     guesses: bool
+    files: dict[str, Content] = field(default_factory=dict)
 
 
 def probes(problem: Problem) -> Iterator[Probe]:
@@ -50,19 +56,25 @@ def probes(problem: Problem) -> Iterator[Probe]:
         commonest = outputs.most_common(1)[0][0]
         yield Probe("prints a constant", f"print({commonest!r}, end='')\n", guesses=True)
         yield Probe("echo", "import sys\nprint(sys.stdin.read(), end='')\n", guesses=True)
-    names = _functions(problem)
-    if not names:
+    names, modules = _functions(problem), _modules(problem)
+    if not names and not modules:
         return
-    yield Probe("always equal", _ALWAYS_EQUAL + _returning("Always()", names), guesses=False)
-    first = "(args or (None,))[-1]"  # of a method the first is the instance
-    yield Probe("returns its argument", _returning(first, names), guesses=True)
+
+    def probe(name: str, value: str, *, guesses: bool, before: str = "") -> Probe:
+        lines = f"{before}def __getattr__(name): return lambda *args, **kwargs: {value}\n"
+        files: dict[str, Content] = dict.fromkeys(modules, lines)
+        return Probe(name, before + _returning(value, names), guesses, files)
+
+    yield probe("always equal", "Always()", guesses=False, before=_ALWAYS_EQUAL)
+    # Of a method the first is the instance.
+    yield probe("returns its argument", "(args or (None,))[-1]", guesses=True)
     for constant in _CONSTANTS:
-        yield Probe(f"returns {constant}", _returning(constant, names), guesses=True)
+        yield probe(f"returns {constant}", constant, guesses=True)
     expected = Counter(repr(test.expected) for test in problem.tests if isinstance(test, CallTest))
     if expected:
         # Named without its value, which is hidden.
         constant = expected.most_common(1)[0][0]
-        yield Probe("returns a constant", _returning(constant, names), guesses=True)
+        yield probe("returns a constant", constant, guesses=True)
 
 
 # -- helpers ----------------------------------------------------------------------------------
@@ -80,6 +92,30 @@ def _functions(problem: Problem) -> list[str]:
             case _:
                 pass
     return list(names)
+
+
+def _modules(problem: Problem) -> list[str]:
+    """Files for the modules that pytest files import and that are nobody else's."""
+    files: dict[str, None] = {}
+    for test in problem.tests:
+        if isinstance(test, PytestTest):
+            own = {PurePosixPath(path).stem for path in test.files}
+            for name in _imported(test):
+                top = name.partition(".")[0]
+                known = top in own or top in sys.stdlib_module_names or top == "pytest"
+                if top in test.modules or not known:
+                    files[f"{name.replace('.', '/')}/__init__.py"] = None
+    return list(files)
+
+
+def _imported(test: PytestTest) -> Iterator[str]:
+    for path, content in test.files.items():
+        if path.endswith(".py") and isinstance(content, str):
+            for node in ast.walk(ast.parse(content)):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    yield node.module
 
 
 def _returning(value: str, names: list[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from proctor.types import AssertionTest, CallTest, Problem, StdinTest, TestCase
+from proctor.types import AssertionTest, CallTest, Problem, PytestTest, StdinTest, TestCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ def _question(test: TestCase) -> str:
             return json.dumps(["call", test.function, test.args, test.kwargs], sort_keys=True)
         case AssertionTest():
             return json.dumps(["assertion", test.code, test.entry_point])
+        case PytestTest():
+            return str(test.model_dump_json(exclude={"weight", "public"}))
 
 
 def _answer(test: TestCase) -> str:
@@ -72,5 +74,5 @@ def _answer(test: TestCase) -> str:
             return test.output
         case CallTest():
             return json.dumps(test.expected, sort_keys=True)
-        case AssertionTest():
+        case AssertionTest() | PytestTest():
             return ""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pydantic
 
 from proctor._faults import faults
+from proctor.content import Content, Files, to_content
 from proctor.harness.expectation import Expectation, Share
 from proctor.types import Item, Problem, ProblemId, Verdict
 
@@ -32,6 +33,8 @@ class _Candidate(_Model):
     name: str = pydantic.Field(min_length=1)
     source: str | None = None
     file: str | None = None
+    files: Files = {}
+    folder: str | None = None
     language: str | None = None
     verdict: Annotated[
         list[Verdict], pydantic.BeforeValidator(_as_list), pydantic.Field(min_length=1)
@@ -40,8 +43,10 @@ class _Candidate(_Model):
 
     @pydantic.model_validator(mode="after")
     def _one_program(self) -> "_Candidate":
-        if (self.source is None) == (self.file is None):
-            raise ValueError("give exactly one of source and file")
+        if self.source is not None and self.file is not None:
+            raise ValueError("give one of source and file, not both")
+        if self.source is self.file is self.folder and not self.files:
+            raise ValueError("give source or file, or a project's files or folder")
         return self
 
 
@@ -150,8 +155,23 @@ def _line(root: Any, place: tuple[int | str, ...]) -> int:
     return 1 if node is None else int(node.start_mark.line) + 1
 
 
+def _below(path: Path, given: _Candidate, line: int) -> dict[str, Content]:
+    """The files of a candidate's folder, by their paths in it."""
+    if given.folder is None:
+        return {}
+    folder = path.parent / given.folder
+    if not folder.is_dir():
+        raise BadTaskFile(f"{path}:{line}: {given.name}: {given.folder} is no folder beside it")
+    found = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {
+        file.relative_to(folder).as_posix(): to_content(file.read_bytes())
+        for file in found
+        if "__pycache__" not in file.parts
+    }
+
+
 def _candidate(path: Path, problem: Problem | str, given: _Candidate, line: int) -> Candidate:
-    source, suffix = given.source, ".py"
+    source, suffix = given.source or "", ".py"
     if given.file is not None:
         program = path.parent / given.file
         suffix = program.suffix
@@ -164,6 +184,7 @@ def _candidate(path: Path, problem: Problem | str, given: _Candidate, line: int)
         problem_id=problem if isinstance(problem, str) else None,
         language=given.language or _LANGUAGES.get(suffix, "python"),
         source=source,
+        files={**_below(path, given, line), **given.files},
     )
     expectation = Expectation(verdicts=frozenset(given.verdict), pass_rate=given.pass_rate)
     return Candidate(given.name, line, item, expectation)

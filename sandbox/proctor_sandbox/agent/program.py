@@ -223,6 +223,7 @@ class Program:
         """Run test files in the `way` that their problem says: see `tester.MODES`."""
         way = case["way"]
         crew = self._shop.crew
+        limits = self._limits
         owner = None if way == "share" else crew.next_uid() if way == "examine" else self._uid
         folder = self._box.open_tests(owner, told.parts(case["tests"], blobs[0]))
         ((hear, tell),) = self._pipes(1)
@@ -236,6 +237,7 @@ class Program:
             null = [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC) for _ in range(3)]
             spec = self._spec(way, self._limits, owner, folder)
             launches = [launch, Launch(crew.tester(), spec, [*null, tell, near.detach()])]
+            limits = limits.doubled()
         else:
             launch, sinks = self._launch(
                 crew.tester(), self._limits, way, self._pipes(2), extra=[tell]
@@ -245,7 +247,7 @@ class Program:
         tests.path = folder
         tests.argv = (self._box.sources,) if way == "share" else tuple(case["modules"])
         heard = Sink(hear, _MAX_TOLD_BYTES)
-        run = self._finish(launches, sinks, heard=heard)
+        run = self._finish(launches, sinks, limits, heard)
         run["tested"] = told.tested(bytes(heard.data))
         self._box.close_tests(owner)
         return run

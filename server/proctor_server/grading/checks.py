@@ -7,7 +7,6 @@ import json
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 
 from pydantic import JsonValue
 
@@ -16,10 +15,10 @@ from proctor.types import (
     AssertionTest,
     CallTest,
     Comparer,
-    Problem,
+    Isolation,
     PublicRun,
+    PytestCase,
     StdinTest,
-    TestCase,
     TestResult,
     Verdict,
 )
@@ -32,7 +31,6 @@ from proctor_server.grading.verdicts import (
     end_verdict,
     stdin_verdict,
 )
-from proctor_server.limit_rules import LimitRules
 
 # Of a public test's output; whoever looks at it wants no more.
 SHOWN_BYTES = 64 * 1024
@@ -59,16 +57,27 @@ class Check(ABC):
     def size_bytes(self) -> int:
         """About how much memory the test's data takes."""
 
+    @property
+    def isolation(self) -> Isolation:
+        """How little the result is to be trusted; None where nothing limits that."""
+        return None
+
+    def held(self, run: Run) -> int | None:
+        """How many of its test cases a run passed; None where that is all or nothing."""
+        return None
+
+    def cases(self, run: Run) -> list[PytestCase]:
+        """What a public test shows of each of its test cases."""
+        return []
+
     def grade(self, run: Run, limits: Limits, comparer: Comparer) -> TestResult:
         """What a run of this test is worth. `passed` equals `total` if and only if it is AC."""
         verdict = end_verdict(run, limits) or self.verdict(run, comparer)
         if verdict is Verdict.AC:
             passed = self.total
-        elif run.assertions is not None:
-            # A program that held every assert and was still not accepted (too slow) misses one.
-            passed = max(0, min(run.assertions.passed, self.total - 1))
         else:
-            passed = 0
+            # A program that passed them all and was still not accepted (too slow) misses one.
+            passed = max(0, min(self.held(run) or 0, self.total - 1))
         return TestResult(
             verdict=verdict,
             passed=passed,
@@ -80,6 +89,8 @@ class Check(ABC):
             exit_code=run.exit_code,
             signal=run.signal,
             public=self._public_run(run),
+            cases=self.cases(run) if self.public else [],
+            isolation=self.isolation,
         )
 
     def _public_run(self, run: Run) -> PublicRun | None:
@@ -165,54 +176,11 @@ class AssertionCheck(Check):
         """By how the asserts went; the test code itself compares."""
         return assertions_verdict(run.assertions, self.total)
 
+    def held(self, run: Run) -> int | None:
+        """The asserts that held."""
+        return run.assertions.passed if run.assertions else None
+
     @property
     def size_bytes(self) -> int:
         """The test code."""
         return len(self.case.code)
-
-
-@dataclass(frozen=True)
-class Checklist:
-    """All checks of one problem version, with its limits, its comparer and its files."""
-
-    checks: list[Check]
-    limits: Limits
-    comparer: Comparer
-    files: dict[str, bytes]
-
-    @classmethod
-    def of(cls, problem: Problem, rules: LimitRules) -> "Checklist":
-        """Make a problem ready.
-
-        Raises SyntaxError or ValueError for test code that is no Python, so that whoever takes
-        problems in can refuse such a one.
-        """
-        checks = [_check(test, problem.entry_point) for test in problem.tests]
-        files = {path: to_bytes(content) for path, content in problem.files.items()}
-        return cls(checks, rules.resolve(problem.limits), problem.comparer, files)
-
-    @cached_property
-    def total(self) -> int:
-        """How many test cases the problem has, whatever a program does."""
-        return sum(check.total for check in self.checks)
-
-    @cached_property
-    def total_weight(self) -> float:
-        """The weight of all tests, run or not."""
-        return sum(check.weight for check in self.checks)
-
-    @cached_property
-    def size_bytes(self) -> int:
-        """About how much memory this takes, at 1 KiB for the objects of a test."""
-        files = sum(len(data) for data in self.files.values())
-        return files + sum(1024 + check.size_bytes for check in self.checks)
-
-
-def _check(test: TestCase, entry_point: str | None) -> Check:
-    match test:
-        case StdinTest():
-            return StdinCheck.of(test)
-        case CallTest():
-            return CallCheck.of(test)
-        case AssertionTest():
-            return AssertionCheck.of(test, entry_point)

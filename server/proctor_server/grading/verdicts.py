@@ -4,13 +4,13 @@ A `Run` is evidence gathered by the agent, never a claim of the program. IE is n
 nothing that a program does can make one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
 from proctor.types import Comparer, Verdict
 from proctor_sandbox.limits import CPU_SLACK, Limits
-from proctor_sandbox.programs import Answer, Assertions, End, Run
+from proctor_sandbox.programs import Answer, Assertions, End, Run, Tested
 from proctor_server.grading.comparers import same_output
 from proctor_server.grading.values import same_value
 
@@ -23,6 +23,10 @@ _ENDS = {
     End.CPU_LIMIT: Verdict.TLE,
     End.WALL_LIMIT: Verdict.TLE,
 }
+
+
+# How a pytest test ends that finds the program wrong.
+_FAILED = frozenset({"AssertionError", "Failed"})
 
 
 def end_verdict(run: Run, limits: Limits) -> Verdict | None:
@@ -74,6 +78,20 @@ def assertions_verdict(assertions: Assertions | None, total: int) -> Verdict:
         # A bare `assert False` ends the test code: the program got where it must not.
         return Verdict.WA if assertions.broken == "AssertionError" else Verdict.RE
     return Verdict.AC if assertions.passed == total else Verdict.WA
+
+
+def tested_verdict(tested: Tested | None, names: Sequence[str]) -> Verdict:
+    """The verdict of pytest files with these tests: that of the first that did not pass.
+
+    One that ends by a false assert or by pytest's own word (`pytest.fail`, an exception that was
+    expected and not raised) is WA, any other and what was never reached RE.
+    """
+    for name in names:
+        why = tested.outcomes.get(name) if tested is not None else None
+        if why != "":
+            failed = why is not None and why.partition(":")[0] in _FAILED
+            return Verdict.WA if failed else Verdict.RE
+    return Verdict.RE if tested is None or tested.broken is not None else Verdict.AC
 
 
 def program_verdict(verdicts: Iterable[Verdict]) -> Verdict:
