@@ -127,6 +127,8 @@ class Tested:
     `broken` says why not all were run; None where they were, or where they were only to be named.
     """
 
+    __test__ = False  # pytest would collect it
+
     names: list[str]
     outcomes: Mapping[str, str]
     broken: str | None = None

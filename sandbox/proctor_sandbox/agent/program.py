@@ -237,7 +237,7 @@ class Program:
             null = [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC) for _ in range(3)]
             spec = self._spec(way, self._limits, owner, folder)
             launches = [launch, Launch(crew.tester(), spec, [*null, tell, near.detach()])]
-            limits = limits.doubled()
+            limits = limits.with_tester()
         else:
             launch, sinks = self._launch(
                 crew.tester(), self._limits, way, self._pipes(2), extra=[tell]
