@@ -1,10 +1,19 @@
 """What a forgery is: a hostile program, the problem it is posted for, and all it may earn."""
 
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
-from proctor.types import AssertionTest, CallTest, Comparer, LimitsSpec, Problem, StdinTest
+from proctor.types import (
+    AssertionTest,
+    CallTest,
+    Comparer,
+    LimitsSpec,
+    Problem,
+    PytestTest,
+    StdinTest,
+)
 
 
 class Row(Enum):
@@ -37,6 +46,8 @@ class Forgery:
     language: str = "python"
     # False where bubblewrap without root makes no promise (docs/threat-model.md, Bubblewrap).
     unprivileged: bool = True
+    # Of a project, which is these alone.
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 LIMITS = LimitsSpec(cpu_time_s=0.5, wall_time_s=1.5, memory_mb=128, output_kb=1024)
@@ -82,7 +93,50 @@ ASSERTED_OFTEN = Problem(
     entry_point="f",
     tests=[AssertionTest(code="".join(f"assert f({n}) == {3 * n}\n" for n in range(1, 81)))],
 )
+PROJECT = Problem(
+    id="project",
+    limits=LIMITS,
+    tests=[
+        PytestTest(
+            files={
+                "test_three.py": textwrap.dedent("""
+                    import pytest
+                    import three
+                    from three import Refused, Three, times
+                    def test_number(): assert 60 == times(20)
+                    def test_text(): assert times("ab") in ("ababab", "other")
+                    def test_raises():
+                        with pytest.raises(Refused, match="^not None$"): times(None)
+                    @pytest.mark.parametrize("number", [1, 20, 300])
+                    def test_many(number):
+                        result = times(number)
+                        assert isinstance(result, int)
+                        assert result == pytest.approx(3 * number)
+                    def test_context():
+                        with Three(7) as three:
+                            assert three.value == 21
+                    class TestClass:
+                        def test_method(self):
+                            assert Three([1]).value == [1, 1, 1]
+                            assert [x + 1 for x in Three((5,))] == [6, 6, 6]
+                    """)
+            }
+        )
+    ],
+)
+_THREE = """
+class Refused(ValueError): pass
+def times(x):
+    if x is None: raise Refused('not None')
+    return 3 * x
+class Three:
+    def __init__(self, x): self.value = 3 * x
+    def __enter__(self): return self
+    def __exit__(self, *_): return False
+    def __iter__(self): return iter(self.value)
+"""
 _HONEST = {
+    "project": _THREE,
     "asserted-often": "def f(x): return 3 * x",
     "printed": "print(3 * int(input()))",
     "called": "def f(x): return 3 * x",
@@ -111,6 +165,22 @@ ASSERTED_SECRETS = Problem(
         )
     ],
 )
+PROJECT_SECRETS = Problem(
+    id="project-secrets",
+    limits=LIMITS,
+    tests=[
+        PytestTest(
+            files={
+                "test_three.py": "from three import secret\n"
+                + "".join(
+                    f"def test_{n}(): assert secret({n}) == {text!r}\n"
+                    for n, text in enumerate(SECRETS)
+                )
+            }
+        )
+    ],
+)
+_HONEST["project-secrets"] = f"def secret(x): return {SECRETS}[x]"
 _HONEST["printed-secrets"] = f"print({SECRETS}[int(input())])"
 _HONEST["called-secrets"] = _HONEST["asserted-secrets"] = f"def f(x): return {SECRETS}[x]"
 
@@ -119,6 +189,11 @@ def honest(problem: Problem) -> str:
     """A program that is right."""
     name, _, comparer = problem.id.partition("/")
     return _HONEST[name] if not comparer else _HONEST["printed"]
+
+
+def honest_files(problem: Problem) -> Mapping[str, str]:
+    """A project that is right."""
+    return {"three.py": honest(problem)}
 
 
 def under(comparer: Comparer) -> Problem:

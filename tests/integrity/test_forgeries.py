@@ -13,10 +13,11 @@ from tests.integrity.forgeries import (
     faults,
     harness,
     markers,
+    projects,
     reading,
     remembering,
 )
-from tests.integrity.forgery import CALLED_SECRETS, PRINTED, Forgery, Row, honest
+from tests.integrity.forgery import CALLED_SECRETS, PRINTED, Forgery, Row, honest, honest_files
 
 FORGERIES: list[Forgery] = [
     *exits.FORGERIES,
@@ -27,6 +28,7 @@ FORGERIES: list[Forgery] = [
     *remembering.FORGERIES,
     *faults.FORGERIES,
     *comparing.FORGERIES,
+    *projects.FORGERIES,
 ]
 PASS_RATE = RewardPolicy()
 ALL = RewardPolicy(name="all_or_nothing")
@@ -43,7 +45,10 @@ def test_a_forgery_earns_what_its_honest_part_is_worth(
         pytest.skip("docs/threat-model.md: without root, bubblewrap makes no such promise")
     problem = attack.problem
     programs = [(problem, attack.source)]
-    if attack.language == "python":
+    if attack.files:
+        pair = [(problem, attack.files), (problem, honest_files(problem))]
+        forged, after = judge.judge_projects(pair)
+    elif attack.language == "python":
         forged, after = judge.judge([*programs, (problem, honest(problem))])
     else:
         (forged,) = judge.judge(programs, attack.language)

@@ -60,7 +60,8 @@ def ran(
     limits: Limits = LIMITS,
 ) -> Run:
     case = PytestCase(files(tests), way, modules)
-    program = Program("python", "", files(project))
+    # What the test files import as `main` is the source.
+    program = Program("python", project.get("main.py", ""), files(project))
     (report,) = sandbox.execute([Work(program, (case,), limits)])
     return report.runs[0]
 
