@@ -103,7 +103,7 @@ GOOD = {
         import pathlib
         import unittest
         import pytest
-        import bank
+        import bank.tools
         import helpers
         import main
         from bank import CURRENCY, Account, Overdrawn, accounts

@@ -289,6 +289,21 @@ PROBLEMS: list[tuple[str, dict[str, object], str]] = [
         {"tests": [{"kind": "assertion", "code": "assert f()", "entry_point": "f;g"}]},
         "tests[0].entry_point",
     ),
+    (
+        "no pytest file",
+        {"tests": [{"kind": "pytest", "files": {"helpers.py": f"'{HIDDEN}'"}}]},
+        "tests[0].files",
+    ),
+    (
+        "a pytest file that does not parse",
+        {"tests": [{"kind": "pytest", "files": {"test_a.py": f"'{HIDDEN}' !"}}]},
+        "tests[0].files['test_a.py']",
+    ),
+    (
+        "no module's name",
+        {"tests": [{"kind": "pytest", "files": {"test_a.py": ""}, "modules": ["a.b"]}]},
+        "tests[0].modules",
+    ),
     ("unknown reference language", {"reference": {"language": "x", "source": "y"}}, "reference."),
 ]
 
