@@ -20,6 +20,16 @@ Judge = Callable[[Program], float | Verdict | None]
 STDIN = {"kind": "stdin", "input": "1 2", "output": "hidden-3"}
 CALL = {"kind": "call", "function": "f", "args": [1], "expected": "hidden-4"}
 ASSERT = {"kind": "assertion", "code": "assert g(1) == 2", "entry_point": "g"}
+PYTEST = {
+    "kind": "pytest",
+    "files": {
+        "conftest.py": "import json, shop",
+        "helpers.py": "",
+        "test_a.py": "import pytest, helpers\nfrom shop.parts import nut\nfrom . import x\n"
+        "import calendar\ndef test(): assert nut() == 'hidden-5'\n",
+    },
+    "modules": ["calendar"],
+}
 REFERENCE = {"language": "python", "source": "right"}
 
 
@@ -58,6 +68,7 @@ def test_a_sound_problem_has_no_finding() -> None:
         ([CALL], {"empty", "exit(0)", "always equal", "returns a constant", "returns None"}),
         ([ASSERT], {"empty", "exit(0)", "always equal", "returns its argument", "returns True"}),
         ([{"kind": "assertion", "code": "assert f() == 1"}], {"empty", "exit(0)"}),
+        ([PYTEST], {"empty", "exit(0)", "always equal", "returns its argument", "returns None"}),
     ],
 )
 def test_probes_are_made_for_the_kinds_of_tests(
@@ -142,6 +153,18 @@ def test_an_id_twice_is_a_fault_of_both() -> None:
 )
 def test_the_advised_limit_is_five_times_the_reference(cpu_time_s: float, limit: float) -> None:
     assert recommended_limit_s(cpu_time_s) == limit
+
+
+def test_probes_of_a_project_have_the_modules_that_its_tests_import() -> None:
+    probe = {probe.name: probe for probe in probes(problem(PYTEST))}["returns 0"]
+    assert set(probe.files) == {
+        "shop/__init__.py",
+        "shop/parts/__init__.py",
+        "calendar/__init__.py",
+    }
+    space: dict[str, Any] = {}
+    exec(str(probe.files["shop/parts/__init__.py"]), space)  # noqa: S102  our own
+    assert space["__getattr__"]("nut")() == 0
 
 
 # -- the command ------------------------------------------------------------------------------

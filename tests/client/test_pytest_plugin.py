@@ -1,5 +1,6 @@
 """The pytest plug-in, in a pytest of its own, over the fake server behind a socket."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 import httpcore  # noqa: F401
 import pytest
 
-from proctor import Verdict
+from proctor import Binary, Verdict
+from proctor.harness import task_file
 from proctor.stack import NoStack
 from proctor.testing import FakeServer, Program
 from pytest_proctor import grader, task_items  # noqa: F401
@@ -93,7 +95,9 @@ def test_a_program_may_be_in_a_file_that_says_its_language(
         ("problem: a: b\n", "t.proctor.yaml:1:11: is no YAML: mapping values are not allowed here"),
         ("", "t.proctor.yaml:1: request: Input should be a valid dictionary"),
         (TASK, "t.proctor.yaml:5: candidates: Input should be a valid list"),
-        (TASK + "  - {name: a}\n", ":6: candidates[[]0]: *give exactly one of source and file"),
+        (TASK + "  - {name: a}\n", ":6: candidates[[]0]: *give source or file, or a project's *"),
+        (TASK + "  - {name: a, source: x, file: y}\n", "*give one of source and file, not both*"),
+        (TASK + "  - {name: a, folder: none}\n", ":6: a: none is no folder beside it"),
         (TASK + "  - name: a\n    source: 5\n", ":7: candidates[[]0].source: * (put it in quotes)"),
         (
             TASK + "  - name: a\n    source: x\n    verdict: OK\n",
@@ -202,7 +206,26 @@ def test_the_client_does_not_import_pytest() -> None:
 
 
 def test_the_example_is_collected(pytester: pytest.Pytester) -> None:
-    example = Path(__file__).parents[2] / "examples" / "tasks" / "sum.proctor.yaml"
-    (pytester.path / example.name).write_text(example.read_text())
+    examples = Path(__file__).parents[2] / "examples" / "tasks"
+    shutil.copytree(examples, pytester.path / "tasks")
     done = pytester.runpytest("--collect-only", "-q")
-    done.stdout.fnmatch_lines(["sum.proctor.yaml::right in C++", "4 tests collected*"])
+    wanted = ["*bank.proctor.yaml::right", "*sum.proctor.yaml::right in C++", "7 tests collected*"]
+    done.stdout.fnmatch_lines(wanted)
+
+
+def test_a_project_is_a_folder_or_files(tmp_path: Path) -> None:
+    (tmp_path / "mine/bank/__pycache__").mkdir(parents=True)
+    (tmp_path / "mine/bank/__init__.py").write_text("x = 1")
+    (tmp_path / "mine/bank/data.bin").write_bytes(b"\xff")
+    (tmp_path / "mine/bank/__pycache__/a.pyc").write_bytes(b"")
+    path = tmp_path / "t.proctor.yaml"
+    files = "files: {bank/__init__.py: x = 2, a.py: y}"
+    both = f"  - {{name: b, source: z, folder: mine, {files}}}\n"
+    path.write_text(f"{TASK}  - {{name: a, folder: mine}}\n{both}")
+    one, two = (candidate.item for candidate in task_file.read(path))
+    binary = Binary(base64="/w==")
+    assert (one.source, one.files) == ("", {"bank/__init__.py": "x = 1", "bank/data.bin": binary})
+    assert (two.source, two.files) == (
+        "z",
+        {"bank/__init__.py": "x = 2", "bank/data.bin": binary, "a.py": "y"},
+    )

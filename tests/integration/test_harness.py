@@ -127,11 +127,11 @@ def test_nothing_that_solves_nothing_is_rewarded_by_humaneval(stack: Stack, tmp_
     assert "some: 12 problem(s)" in done.stdout
 
 
-def test_the_example_of_a_task_file_holds(stack: Stack) -> None:
+def test_the_examples_of_task_files_hold(stack: Stack) -> None:
     words = ["pytest", "-p", "no:cacheprovider", str(ROOT / "examples" / "tasks")]
     done = ran(stack.url, *words, folder=ROOT)
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 def test_eval_brings_its_own_server(bubblewrap: str, tmp_path: Path) -> None:
@@ -158,3 +158,46 @@ def test_a_job_that_is_cancelled_leaves_no_server_behind(bubblewrap: str, tmp_pa
         job.terminate()
         assert job.wait(60) == 128 + signal.SIGTERM
     assert psutil.wait_procs(tree, timeout=10)[1] == []
+
+
+# Its tests are right, and one of them can't be done across processes.
+PROJECT = {
+    "id": "project",
+    "limits": {"cpu_time_s": 2.0},
+    "reference": {
+        "language": "python",
+        "source": "",
+        "files": {"shop/__init__.py": "class Nut:\n    size = 4\n"},
+    },
+}
+PROJECT_TESTS = """
+from shop import Nut
+def test_size(): assert Nut().size == 4, "hidden-words"
+def test_kind(): assert isinstance(Nut(), Nut)
+"""
+
+
+def test_a_project_is_checked_and_says_what_is_wrong_with_its_tests(
+    stack: Stack, tmp_path: Path
+) -> None:
+    def with_test(name: str, code: str, **fields: Any) -> dict[str, Any]:
+        test = {"kind": "pytest", "files": {"test_shop.py": code}, **fields}
+        return {**PROJECT, "id": name, "tests": [test]}
+
+    lines(
+        tmp_path / "set.ndjson",
+        with_test("apart", PROJECT_TESTS),
+        with_test("beside", PROJECT_TESTS, isolation="in_process"),
+        with_test("early", "import shop\nSIZE = 'hidden' + shop.Nut().size\ndef test(): pass\n"),
+    )
+    words = ["proctor", "check", "set.ndjson", "--repeats", "1"]
+    done = ran(stack.url, *words, folder=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = " ".join(done.stdout.split())
+    assert (
+        "apart: its reference is RE 1, in test 1; test_shop.py::test_kind: NotAcross: isinstance"
+        in told
+    )
+    assert "early: pytest can't collect its tests without a program: NeedsProgram" in told
+    assert "2 with a fault, 0 with a warning, 1 without either" in told
+    assert "hidden" not in done.stdout + done.stderr

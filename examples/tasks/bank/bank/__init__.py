@@ -1,0 +1,6 @@
+"""An account with errors of its own."""
+
+from bank.account import Account
+from bank.errors import Overdrawn
+
+__all__ = ["Account", "Overdrawn"]

@@ -1,0 +1,2 @@
+class Overdrawn(ValueError):
+    """Raised when more is drawn than is there."""
