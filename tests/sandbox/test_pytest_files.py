@@ -358,6 +358,8 @@ def test_nothing_of_the_tests_stays(sandbox: Sandbox) -> None:
         import pathlib
         def test_it(tmp_path):
             (tmp_path / "a").mkdir()
+            pathlib.Path("/tmp/of/the/test").mkdir(parents=True)
+            pathlib.Path("/dev/shm/of-the-test").write_text("x")
             (pathlib.Path(__file__).parent / "beside").write_text("x")
             pathlib.Path("here").write_text("x")
         """

@@ -156,11 +156,16 @@ class Box:
         return folder
 
     def close_tests(self, uid: int | None) -> None:
-        """Remove test files, and what was made beside them. Raises Unclean."""
+        """Remove test files, and what their tests made, beside them or in a shared place.
+
+        Raises Unclean.
+        """
         try:
             with self._changing_work(uid):
                 _empty(self.tests)
                 os.rmdir(self.tests)
+                for place in _SHARED if self._change_uid and uid is not None else ():
+                    _empty(place, uid)
         except OSError as error:
             raise Unclean(f"test files can't be removed: {error.strerror}") from None
 
@@ -348,8 +353,9 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _empty(place: str) -> None:
-    """Remove all that lies below a directory, however deep and whatever its permissions.
+def _empty(place: str, owner: int | None = None) -> None:
+    """Remove all that lies below a directory, however deep and whatever its permissions; with an
+    `owner` only what it has there.
 
     A directory inside another is moved to the top first, so that depth costs nothing.
     """
@@ -357,7 +363,7 @@ def _empty(place: str) -> None:
     token = os.urandom(8).hex()
     serial = 0
     try:
-        while names := os.listdir(top):
+        while names := [name for name in os.listdir(top) if _belongs(name, top, owner)]:
             for name in names:
                 if not _is_directory(name, top):
                     os.unlink(name, dir_fd=top)
@@ -378,6 +384,10 @@ def _empty(place: str) -> None:
                 os.rmdir(name, dir_fd=top)
     finally:
         os.close(top)
+
+
+def _belongs(name: str, parent: int, owner: int | None) -> bool:
+    return owner in (None, os.stat(name, dir_fd=parent, follow_symlinks=False).st_uid)
 
 
 def _is_directory(name: str, parent: int) -> bool:

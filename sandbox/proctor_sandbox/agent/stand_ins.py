@@ -51,17 +51,18 @@ class Project(Program):
             raise BadAnswer("too many bases")
         made: dict[int, type] = {}
         for place in reversed(range(len(names))):
-            origin, _, name = names[place].rpartition(".")
+            origin, _, name = str.rpartition(names[place], ".")
             if not is_name(name):
                 raise BadAnswer("no name of a class")
-            if not origin:
-                made[place] = vars(builtins)[name]
-                continue
             bases = tuple(made[parent] for parent in parents[place])
             key = names[place], bases
-            if key not in self._kinds:
+            if not origin:
+                self._kinds[key] = vars(builtins)[name]
+            elif key not in self._kinds:
                 self._kinds[key] = type(name, bases, {})
             made[place] = self._kinds[key]
+            if not isinstance(made[place], type):
+                raise BadAnswer("no class")
         kind = made[0]
         if not issubclass(kind, Exception) or issubclass(kind, StopIteration):
             raise BadAnswer("no exception")
