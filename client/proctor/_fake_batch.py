@@ -8,9 +8,11 @@ from hashlib import sha256
 from typing import Literal
 
 from proctor.types import (
+    PASS_RATES,
     BatchRequest,
     BatchStatus,
     ListedBatch,
+    PassRateBin,
     Problem,
     ProblemStats,
     Result,
@@ -95,12 +97,14 @@ class FakeBatch:
         """How far it is."""
         there = self.results[: self.ready]
         counts = Counter(result.verdict for result in there if result.verdict)
+        rates = [result.pass_rate for result in there if result.pass_rate is not None]
         return BatchStatus(
             id=self.id,
             state=self.state,
             total=self.total,
             completed=self.ready,
             verdicts=dict(counts),
+            pass_rates=dict(Counter(map(_bin, rates))),
             created_at=self.created_at,
         )
 
@@ -161,6 +165,13 @@ def _result(
         total=1,
         reason="the judge gave None" if verdict is Verdict.IE else None,
     )
+
+
+def _bin(rate: float) -> PassRateBin:
+    first, *between, last = PASS_RATES
+    if rate in (0.0, 1.0):
+        return first if rate == 0.0 else last
+    return between[int(rate * len(between))]
 
 
 def _judged(said: float | Verdict | None) -> tuple[Verdict, float | None]:

@@ -5,7 +5,7 @@ given here are those that make no sense on any server.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -304,14 +304,23 @@ class Result(_Answer):
     cached: bool = Field(False, description="An equal program's result was used.")
 
 
+# A reward depends on the policy; what it is made from does not. 0 and 1 are apart: in training
+# most programs are there.
+PassRateBin = Literal["0", "below 0.2", "below 0.4", "below 0.6", "below 0.8", "below 1", "1"]
+PASS_RATES: tuple[PassRateBin, ...] = get_args(PassRateBin)
+
+
 class BatchStatus(_Answer):
-    """How far a batch is. `results` is there once it is complete, when asked for."""
+    """How far a batch is."""
 
     id: str
     state: Literal["running", "done", "cancelled"]
     total: int
     completed: int
     verdicts: dict[Verdict, int] = {}
+    pass_rates: dict[PassRateBin, int] = Field(
+        {}, description="Results by pass rate; IE and cancelled ones have none."
+    )
     created_at: float = Field(description="Unix time, seconds.")
 
 

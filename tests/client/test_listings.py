@@ -24,13 +24,15 @@ def items(problem_id: str, *sources: str) -> list[dict[str, str]]:
 
 def test_batches_are_listed_newest_first_over_all_pages(client: Any, server: FakeServer) -> None:
     server.hold(after=1)
-    posted = [client.submit(items("a", "x" * 10, "y", f"{n}")) for n in range(5)]
+    posted = [client.submit(items("a", "x" * 10, "y", "z")) for _ in range(5)]
     listed = list(client.batches())
     assert [one.id for one in listed] == [batch.id for batch in reversed(posted)]
     newest = listed[0].model_dump()
     assert newest.pop("caller") == ""
     assert newest == posted[-1].status().model_dump()
     assert (listed[0].state, listed[0].verdicts) == ("running", {Verdict.AC: 1})
+    server.release()
+    assert client.batch(posted[0].id).status().pass_rates == {"1": 1, "below 0.2": 2}
 
 
 def test_all_pages_are_read(stored: Any, server: FakeServer) -> None:

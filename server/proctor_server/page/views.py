@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from proctor.types import ProblemStats, Verdict
+from proctor.types import PASS_RATES, ProblemStats, Verdict
 from proctor_server.api.details import batch_page, submission
 from proctor_server.api.services import Services
 from proctor_server.api.statistics import problem_page
@@ -41,6 +41,7 @@ _templates.globals |= {
     "NONE": words.NONE,
     "VERDICTS": [one.value for one in Verdict],
     "NAMED": NAMED,
+    "PASS_RATES": PASS_RATES,
 }
 
 Parts = Mapping[str, str]

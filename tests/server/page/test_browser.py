@@ -36,6 +36,7 @@ def test_a_batch_is_shown_from_the_overview_down_to_its_programs(
     expect(row).to_contain_text("3 / 3")
     expect(row).to_contain_text("AC 1")
     expect(row).to_contain_text("WA 2")
+    expect(row.get_by_role("img", name="0: 1, below 0.6: 1, 1: 1", exact=True)).to_be_visible()
     row.get_by_role("link").click()
     assert tile(page, "Mean reward").startswith("0.500")
     histogram = page.locator(".histogram tr").all_inner_texts()
