@@ -148,9 +148,10 @@ def _workers(workers: Sequence[WorkerStats], now: float, width: int) -> Table:
         "sandbox": [f"{one.backend} ({one.runtime})" for one in workers],
         "up": [_duration(max(0.0, now - one.started_at)) for one in workers],
     }
-    room = width - min(_HOST_CHARS, max(len(one.host) for one in workers)) - _GAP
+    hosts = ["worker", *(one.host for one in workers)]
+    room = width - min(_HOST_CHARS, max(map(len, hosts))) - _GAP
     table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", pad_edge=False)
-    table.add_column("worker", no_wrap=True, max_width=width)
+    table.add_column(hosts[0], no_wrap=True, max_width=width)
     shown = []
     for name, cells in columns.items():
         room -= max(map(len, [name, *cells])) + _GAP

@@ -186,6 +186,13 @@ def test_the_page_fits_any_width(width: int) -> None:
     assert ("node-17.cluster.internal" in "\n".join(shown)) == (width >= 100)
 
 
+@pytest.mark.parametrize("width", range(30, 81, 5))
+def test_no_head_of_a_column_is_cut_where_hosts_have_short_names(width: int) -> None:
+    short = STATS.model_copy(update={"workers": [worker(host="vm")]})
+    (head,) = (line for line in page(short, width).splitlines() if line.startswith("worker "))
+    assert "…" not in head
+
+
 def test_an_idle_service_is_told_in_few_lines() -> None:
     shown = page(FakeServer().stats, 80)
     assert "no worker is there" in shown
