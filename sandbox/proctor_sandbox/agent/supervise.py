@@ -167,7 +167,8 @@ class _Test:
         self._oom_kills = oom_kills
         self._meter = supervisor.meter
         self._limits = limits
-        self._uids = [launch.spec.uid for launch in launches]
+        # An examiner is ended first: it is not to go on without its program.
+        self._uids = [launch.spec.uid for launch in reversed(launches)]
         self._sinks = {sink.fd: sink for sink in sinks}
         self._counted = sinks[:2]
         self._examiner = launches[-1] if len(launches) > 1 else None
