@@ -219,7 +219,11 @@ def test_a_failure_is_told_by_its_kind(sandbox: Sandbox) -> None:
             raise OSError
         def test_teardown(broken): pass
         """
-    assert failed(told(sandbox, {"test_it.py": tests})) == {
+    tested = told(sandbox, {"test_it.py": tests})
+    assert tested.outcomes["test_it.py::test_raised"] == "Overdrawn: ('too much', 2)"
+    false = 'AssertionError: def test_false(): assert bank.CURRENCY == "USD"'
+    assert tested.outcomes["test_it.py::test_false"] == false
+    assert failed(tested) == {
         "test_false": "AssertionError",
         "test_not_raised": "Failed",
         "test_raised": "Overdrawn",

@@ -123,10 +123,10 @@ def _run(
     report.end(pytest.ExitCode(code).name)
 
 
-def _why(error: BaseException) -> str:
-    """An exception in a line: its name, and what it says."""
-    said = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {said}"[:_LONGEST_WHY]
+def _why(error: BaseException, statement: object = "") -> str:
+    """An exception in a line: its name, and what it says, or else where it was raised."""
+    said = str(error).strip() or str(statement).strip()
+    return f"{type(error).__name__}: {said}".partition("\n")[0][:_LONGEST_WHY].rstrip(": ")
 
 
 class _Report:
@@ -179,7 +179,8 @@ class _Report:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if not report.passed:
-            why = _why(call.excinfo.value) if call.excinfo else report.outcome
+            raised = call.excinfo
+            why = _why(raised.value, raised.traceback[-1].statement) if raised else report.outcome
             self._failed.setdefault(item.nodeid, why)
         elif hasattr(report, "wasxfail"):
             self._failed.setdefault(item.nodeid, "it was expected to fail")
