@@ -45,7 +45,7 @@ _START_S = 60.0
 _COMPILE_LIMITS = Limits(20.0, 60.0, 1024 * MIB, 64 * 1024, 64)
 # On top of a program's own limit, for what the kernel charges to the sandbox besides it.
 _HEADROOM_BYTES = 16 * MIB
-# The zygote with pytest, once there is one, and what its fork writes to: 28 and 15 MiB measured.
+# The zygote with pytest, once there is one, and what its fork writes to: 26 and 16 MiB measured.
 _TESTER_BYTES = 64 * MIB
 _SMALL_FRAME_BYTES = 1 * MIB
 _ROOM_STEP_BYTES = 64 * MIB

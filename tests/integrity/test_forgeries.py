@@ -17,7 +17,15 @@ from tests.integrity.forgeries import (
     reading,
     remembering,
 )
-from tests.integrity.forgery import CALLED_SECRETS, PRINTED, Forgery, Row, honest, honest_files
+from tests.integrity.forgery import (
+    CALLED_SECRETS,
+    PRINTED,
+    PROJECT,
+    Forgery,
+    Row,
+    honest,
+    honest_files,
+)
 
 FORGERIES: list[Forgery] = [
     *exits.FORGERIES,
@@ -61,6 +69,17 @@ def test_a_forgery_earns_what_its_honest_part_is_worth(
     # The next program, in the same sandbox or its replacement, gets what it deserves.
     assert (after.verdict, reward(after, PASS_RATE)) == (Verdict.AC, 1.0), after
     assert after.total == forged.total
+
+
+def test_what_a_project_tells_from_its_own_process_is_marked(judge: Judge) -> None:
+    """It may pass by what it tells; it can't be more than there is to pass."""
+    (test,) = PROJECT.tests
+    beside = PROJECT.model_copy(
+        update={"tests": [test.model_copy(update={"isolation": "in_process"})]}
+    )
+    told, right = judge.judge_projects([(beside, projects.TELLS), (beside, honest_files(beside))])
+    assert (told.isolation, told.total, told.tests[0].isolation) == ("in_process", 8, "in_process")
+    assert (right.verdict, right.passed, right.isolation) == (Verdict.AC, 8, "in_process")
 
 
 def test_every_row_is_touched_and_every_name_is_one_forgerys() -> None:

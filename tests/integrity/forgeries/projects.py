@@ -32,7 +32,7 @@ _INI = "addopts = -p plugin --co -q"
 _TOLD = r"""
     import json, os, sys
     names = ['test_three.py::test_number', 'test_three.py::test_text', 'test_three.py::test_raises']
-    names += [f'test_three.py::test_many[{n}]' for n in (1, 20, 300)]
+    names += [f'test_three.py::test_many[{n}]' for n in (1, 2, 3, 20, 300)]
     names += ['test_three.py::test_context', 'test_three.py::TestClass::test_method']
     lines = [{'tests': names}, *({'test': name, 'why': ''} for name in names), {'end': ''}]
     text = ''.join(json.dumps(line) + '\n' for line in lines).encode()
@@ -40,6 +40,9 @@ _TOLD = r"""
         try: os.write(fd, text)
         except OSError: pass
     """
+
+# A project that has more tests pass than there are.
+TELLS = {"three.py": textwrap.dedent(_TOLD)}
 
 # By name, the files beside three.py that does this.
 _PROJECTS: dict[str, tuple[Row, str, dict[str, str]]] = {
