@@ -98,6 +98,18 @@ def problems(canaries: Canaries) -> list[dict[str, Any]]:
             },
             {"kind": "assertion", "code": f"raise ValueError('{word()}', f('{word()}'))"},
         ),
+        problem(
+            "pytest",
+            {
+                "kind": "pytest",
+                "files": {
+                    f"{word()}.txt": word(),
+                    "test_it.py": f"# {word()}\nfrom main import f\n"
+                    f"def {named}(): assert f('{word()}') == {number()}, '{word()}'\n"
+                    f"def test_{word()}(): raise type('{word()}', (ValueError,), {{}})('{word()}')",
+                },
+            },
+        ),
     ]
 
 
@@ -171,7 +183,7 @@ def test_whatever_a_program_does_with_its_input(
 ) -> None:
     programs = [item for text in SPREADS.values() for item in items(problems, text)]
     results = judged(client, {"items": programs, "fresh": True})
-    assert len(results) == 3 * len(SPREADS)
+    assert len(results) == len(problems) * len(SPREADS)
     verdicts = {result["verdict"] for result in results}
     assert {"WA", "RE", "OLE", "TLE", "MLE"} <= verdicts <= {"WA", "RE", "OLE", "TLE", "MLE"}
     assert {result["reward"] for result in results} == {0.0}

@@ -147,6 +147,10 @@ def test_files_alone_are_a_program_where_all_tests_are_pytests(
     [
         ("hidden", went(broken="NeedsProgram: secret words"),
          "pytest can't collect its tests without a program: NeedsProgram"),
+        ("hidden", went(broken="ImportError: secret words"),
+         "pytest can't collect its tests without a program: ImportError"),
+        ("hidden", went(broken="SecretError: words"),
+         "pytest can't collect its tests without a program: an exception of their own"),
         ("public", went(broken="NeedsProgram: words"),
          "pytest can't collect its tests without a program: NeedsProgram: words"),
         ("hidden", run(end=End.CPU_LIMIT), "pytest's collection of its tests was ended: cpu_limit"),

@@ -1,5 +1,6 @@
 """Checks of projects: pytest files, whose tests are known once a sandbox has collected them."""
 
+import builtins
 from dataclasses import dataclass, replace
 
 from proctor.content import to_bytes
@@ -11,6 +12,11 @@ from proctor_server.grading.verdicts import tested_verdict
 
 # As of all other kinds together: PROCTOR_MAX_TESTS.
 MOST_PYTESTS = 2000
+# Why tests can't be collected, beside Python's own exceptions: the tester's, and pytest's.
+_KINDS = {
+    "NeedsProgram", "NotAcross", "Exit", "CollectError", "stopped",
+    "INTERRUPTED", "INTERNAL_ERROR", "USAGE_ERROR", "NO_TESTS_COLLECTED",
+}  # fmt: skip
 
 
 class BadProblem(Exception):
@@ -51,8 +57,7 @@ class PytestCheck(Check):
         if run.end is not End.EXITED or tested is None:
             raise BadProblem(f"pytest's collection of its tests was ended: {run.end}")
         if tested.broken is not None:
-            # The rest of what it says may hold words of the tests.
-            why = tested.broken if self.public else tested.broken.partition(":")[0]
+            why = tested.broken if self.public else _kind(tested.broken)
             raise BadProblem(f"pytest can't collect its tests without a program: {why}")
         if len(set(tested.names)) > MOST_PYTESTS:
             raise BadProblem(f"its pytest files hold more than {MOST_PYTESTS} tests")
@@ -81,3 +86,9 @@ class PytestCheck(Check):
     def size_bytes(self) -> int:
         """The files."""
         return sum(len(data) for data in self.case.tests.values())
+
+
+def _kind(why: str) -> str:
+    """What kind of failure it was, without words or names of the tests'."""
+    kind = why.partition(":")[0]
+    return kind if kind in _KINDS or hasattr(builtins, kind) else "an exception of their own"
