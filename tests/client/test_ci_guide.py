@@ -57,8 +57,9 @@ def test_the_examples_are_pipelines_of_both_forges() -> None:
 
 def test_the_task_file_of_the_guide_is_one(tmp_path: Path) -> None:
     (tmp_path / "sum.cpp").write_text("int main() {}")
+    (tmp_path / "include").mkdir()
     (tmp_path / "t.proctor.yaml").write_text(yaml.safe_dump(PIPELINES[0]))
-    assert len(task_file.read(tmp_path / "t.proctor.yaml")) == 3
+    assert len(task_file.read(tmp_path / "t.proctor.yaml")) == 4
 
 
 def test_every_command_has_options_that_there_are(
