@@ -121,10 +121,15 @@ def _tested(told: Any) -> Tested | None:
         return None
     broken = told["broken"]
     return Tested(
-        names=[text(name) for name in told["names"]],
-        outcomes={text(name): text(why) for name, why in told["outcomes"].items()},
-        broken=None if broken is None else text(broken),
+        names=[_shown(name) for name in told["names"]],
+        outcomes={_shown(name): _shown(why) for name, why in told["outcomes"].items()},
+        broken=None if broken is None else _shown(broken),
     )
+
+
+def _shown(told: object) -> str:
+    """Words that go into a result: a lone surrogate, which programs can say, is in no JSON."""
+    return text(told).encode(errors="replace").decode()
 
 
 class _NotPlain:

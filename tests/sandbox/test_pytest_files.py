@@ -254,6 +254,28 @@ def test_a_name_that_the_library_has_too_is_the_programs_where_the_problem_says_
     assert failed(told(sandbox, tests, project=project, modules=("calendar",))) == {}
 
 
+def test_words_of_an_exception_that_nobody_can_read_harm_nobody(sandbox: Sandbox) -> None:
+    project = {
+        "odd.py": r"""
+        import gc
+        class Text:
+            def __str__(self): raise ValueError
+        def surrogate(): raise ValueError('\ud800')
+        def textless():
+            for thing in gc.get_objects():
+                if type(thing).__name__ == 'ModuleDesk':
+                    type(thing)._plain_args = lambda *_: (Text(),)
+            raise ValueError
+        """
+    }
+    tests = "import odd\ndef test_1(): odd.surrogate()\ndef test_2(): odd.textless()\n"
+    for way in (Way.EXAMINE, Way.SHARE):
+        tested = told(sandbox, {"test_it.py": f"{tests}def test_3(): pass\n"}, way, project)
+        assert tested.broken is None
+        assert tested.outcomes["test_it.py::test_1"] == "ValueError: ?"
+        assert failed(tested) == {"test_1": "ValueError", "test_2": "ValueError"}
+
+
 def test_what_was_run_before_a_limit_counts(sandbox: Sandbox) -> None:
     tests = "import loop\ndef test_1(): pass\ndef test_2(): loop.loop()\ndef test_3(): pass\n"
     project = {"loop.py": "def loop():\n    while True: pass\n"}

@@ -31,7 +31,7 @@ _LONGEST_NAME = 300
 _LONGEST_WHY = 500
 # What is printed goes nowhere, and asserts are not rewritten for words that nobody reads.
 _OPTIONS = (
-    "--capture=no", "--assert=plain", "--tb=no", "-q", "-p", "no:cacheprovider",
+    "--capture=no", "--assert=plain", "--tb=no", "--no-summary", "-q", "-p", "no:cacheprovider",
     "-p", "no:faulthandler",
 )  # fmt: skip
 # What a zygote rehearses: test files in their ways.
@@ -125,7 +125,11 @@ def _run(
 
 def _why(error: BaseException, statement: object = "") -> str:
     """An exception in a line: its name, and what it says, or else where it was raised."""
-    said = str(error).strip() or str(statement).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # its arguments may be objects of the program's, whose text fails
+        text = ""
+    said = text or str(statement).strip()
     return f"{type(error).__name__}: {said}".partition("\n")[0][:_LONGEST_WHY].rstrip(": ")
 
 
