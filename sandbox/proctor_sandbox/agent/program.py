@@ -27,7 +27,7 @@ _MIB = 1024 * 1024
 
 _MAX_MADE_BYTES = 64 * _MIB
 _MAX_COMPILED_TESTS = 256
-_MAX_TOLD_BYTES = 8 * _MIB  # by a tester: some 10,000 tests with what became of them
+_MAX_TOLD_BYTES = 3 * _MIB  # by a tester: 2,000 tests, with the longest names and words
 _OURS = 8  # agent, zygotes, examiner and what bubblewrap needs
 
 _CAUSES = {
