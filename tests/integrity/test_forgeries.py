@@ -77,8 +77,10 @@ def test_what_a_project_tells_from_its_own_process_is_marked(judge: Judge) -> No
     beside = PROJECT.model_copy(
         update={"tests": [test.model_copy(update={"isolation": "in_process"})]}
     )
-    told, right = judge.judge_projects([(beside, projects.TELLS), (beside, honest_files(beside))])
+    programs = [projects.TELLS, projects.FLOODS, honest_files(beside)]
+    told, flooded, right = judge.judge_projects((beside, files) for files in programs)
     assert (told.isolation, told.total, told.tests[0].isolation) == ("in_process", 8, "in_process")
+    assert (flooded.passed, flooded.total, flooded.cause) == (0, 8, None)
     assert (right.verdict, right.passed, right.isolation) == (Verdict.AC, 8, "in_process")
 
 

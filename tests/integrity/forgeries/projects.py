@@ -43,6 +43,18 @@ _TOLD = r"""
 
 # A project that has more tests pass than there are.
 TELLS = {"three.py": textwrap.dedent(_TOLD)}
+# One that tells more than anybody wants to hear.
+FLOODS = {
+    "three.py": textwrap.dedent(r"""
+        import os
+        for fd in range(3, 64):
+            try:
+                for n in range(30):
+                    lines = [b'{"test": "%d-%d", "why": "\ud800"}\n' % (n, m) for m in range(5000)]
+                    os.write(fd, b''.join(lines))
+            except OSError: pass
+        """)
+}
 
 # By name, the files beside three.py that does this.
 _PROJECTS: dict[str, tuple[Row, str, dict[str, str]]] = {
