@@ -1,0 +1,19 @@
+"""What peers call languages: each peer's names, and ours for them."""
+
+from collections.abc import Mapping
+
+from proctor_sandbox.languages import LANGUAGES
+
+# Left out are modes that are more than a language: those that also run tests (go_test, pytest,
+# junit, jest, D_ut, where a plain run would find no fault), and cuda, lean and kotlin_script.
+SANDBOX_FUSION = {
+    "python": "python", "cpp": "cpp", "nodejs": "javascript", "go": "go", "java": "java",
+    "php": "php", "csharp": "csharp", "bash": "bash", "typescript": "typescript", "sql": "sql",
+    "rust": "rust", "lua": "lua", "R": "r", "perl": "perl", "ruby": "ruby", "scala": "scala",
+    "julia": "julia", "verilog": "verilog", "swift": "swift", "racket": "racket",
+}  # fmt: skip
+
+
+def known(names: Mapping[str, str]) -> dict[str, str]:
+    """Those of a peer's names whose language is here."""
+    return {theirs: ours for theirs, ours in names.items() if ours in LANGUAGES}
