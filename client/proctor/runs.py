@@ -1,11 +1,9 @@
 """Raw runs: one program run once, its output given back; no tests, no reward."""
 
-from typing import Annotated
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from proctor.content import MOST_FILES, Content, Files, Path
-from proctor.types import LimitsSpec, Verdict
+from proctor.types import Argument, LimitsSpec, Verdict
 
 
 class RunRequest(BaseModel):
@@ -16,7 +14,7 @@ class RunRequest(BaseModel):
     language: str = Field("python", max_length=40)
     source: str
     stdin: Content = ""
-    args: list[Annotated[str, Field(max_length=4096)]] = Field([], max_length=256)
+    args: list[Argument] = Field([], max_length=MOST_FILES)
     files: Files = Field(
         {}, description="Beside the source when it is compiled, and where the program starts."
     )
@@ -43,14 +41,20 @@ class Phase(BaseModel):
     memory_mb: float
 
 
-class RunResult(BaseModel):
-    """What became of a raw run."""
+class Ran(BaseModel):
+    """What a raw run left."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    verdict: Verdict = Field(description="CE, the run's own, or IE, which is ours.")
     compile: Phase | None = Field(None, description="Null where nothing is compiled.")
     run: Phase | None = Field(None, description="Null after CE and IE.")
     files: dict[str, Content] = Field({}, description="Those of `fetch` that were there.")
+    missing: dict[str, str] = Field({}, description="Why others of `fetch` are not.")
+
+
+class RunResult(Ran):
+    """What became of a raw run."""
+
+    verdict: Verdict = Field(description="CE, the run's own, or IE, which is ours.")
     reason: str | None = Field(None, description="What failed on our side, for IE.")
     queue_time_s: float = 0.0

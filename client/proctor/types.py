@@ -9,6 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from proctor.content import MOST_FILES, Files
+
+Argument = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +74,8 @@ class StdinTest(_Test):
     kind: Literal["stdin"] = "stdin"
     input: str
     output: str
+    args: list[Argument] = Field([], max_length=MOST_FILES, description="The program's arguments.")
+    files: Files = Field({}, description="Put where the program starts.")
 
 
 class CallTest(_Test):
@@ -129,6 +135,9 @@ class Problem(_Wire):
     limits: LimitsSpec = LimitsSpec()
     comparer: Comparer = Comparer()
     tests: list[TestCase] = Field(min_length=1)
+    files: Files = Field(
+        {}, description="Beside every program; they take the place of files that it brings."
+    )
     reference: Reference | None = None
     metadata: dict[str, JsonValue] = {}
 
@@ -192,6 +201,7 @@ class Item(_Wire):
     source: str | None = None
     completion: str | None = None
     continuation: str | None = None
+    files: Files = Field({}, description="Beside the source, and copies where it starts.")
     reward: RewardPolicy | None = Field(None, description="Instead of the batch's.")
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.bubblewrap_command import (
     GROUP,
     PASSWD,
@@ -63,13 +64,14 @@ class BubblewrapBackend:
         self._hierarchies = Hierarchies.find() if self._privileged else None
         self._filter = seccomp_filter(SECCOMP_PROFILE)
         self._owner = Owner.current()
+        self._artefacts = Artefacts()
 
     def languages(self) -> dict[str, str]:
-        """Python, and each language whose compiler this machine has."""
+        """Python, and each language whose compiler or interpreter this machine has."""
         return {
             name: language.image
             for name, language in LANGUAGES.items()
-            if not language.compile or shutil.which(language.compile[0])
+            if all(shutil.which(command) for command in (language.compile or language.run)[:1])
         }
 
     def start(self, image: str) -> Sandbox:
@@ -108,7 +110,8 @@ class BubblewrapBackend:
         name = f"bubblewrap-{transport.pid}"
         meter = cgroup.meter if cgroup else "watch"
         try:
-            return AgentSandbox(transport, SandboxInfo(self.name, image, name, "bwrap", meter))
+            info = SandboxInfo(self.name, image, name, "bwrap", meter)
+            return AgentSandbox(transport, info, self._artefacts)
         except SandboxLost as error:
             transport.close()
             raise SandboxUnavailable(

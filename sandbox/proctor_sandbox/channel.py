@@ -5,18 +5,19 @@ agent says about a program is evidence; that the agent is there, and speaks in t
 judged from here.
 """
 
-import dataclasses
 import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from proctor_sandbox import evidence
 from proctor_sandbox.agent import frames, values
+from proctor_sandbox.artefacts import Artefact, Artefacts, artefact_key
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
-from proctor_sandbox.languages import LANGUAGES
-from proctor_sandbox.limits import MIB
+from proctor_sandbox.languages import LANGUAGES, Language
+from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.programs import (
     CallCase,
     Case,
@@ -39,9 +40,8 @@ _AHEAD_BYTES = 1024 * 1024
 # Silence beyond a work's own limits: room for a machine that is busy, or slow to kill.
 _PATIENCE_S = 30.0
 _START_S = 60.0
-_COMPILE_WALL_S = 60.0
-# A compiler needs this much whatever its program may use.
-_COMPILE_MEMORY_BYTES = 1024 * MIB
+# Compilers need more than programs: templates and optimisers; isolate-based judges use 10 s.
+_COMPILE_LIMITS = Limits(20.0, 60.0, 1024 * MIB, 64 * 1024, 64)
 # On top of a program's own limit, for what the kernel charges to the sandbox besides it.
 _HEADROOM_BYTES = 16 * MIB
 _SMALL_FRAME_BYTES = 1 * MIB
@@ -51,12 +51,14 @@ _ROOM_STEP_BYTES = 64 * MIB
 class AgentSandbox:
     """A `Sandbox` over a transport to an agent."""
 
-    def __init__(self, transport: Transport, info: SandboxInfo):
+    def __init__(self, transport: Transport, info: SandboxInfo, artefacts: Artefacts):
         """Wait for the agent to be ready; it knows best who meters its memory.
 
-        Raises SandboxLost if it does not come up.
+        `artefacts` are the backend's, known to all its sandboxes. Raises SandboxLost if the
+        agent does not come up.
         """
         self._transport = transport
+        self._artefacts = artefacts
         self._decoder = frames.Decoder()
         self._outgoing: deque[memoryview] = deque()
         self._poll = select.poll()
@@ -70,7 +72,7 @@ class AgentSandbox:
             self._base_memory_bytes = evidence.count(hello.get("memory_bytes"))
         except evidence.BadReport as error:
             raise SandboxLost(f"the agent's greeting makes no sense: {error}") from None
-        self.info = dataclasses.replace(info, memory_meter=evidence.text(hello.get("meter")))
+        self.info = replace(info, memory_meter=evidence.text(hello.get("meter")))
 
     @property
     def programs_run(self) -> int:
@@ -106,7 +108,8 @@ class AgentSandbox:
                 f"{work.program.language} does not run in a {self.info.image} sandbox"
             )
         self._serial += 1
-        return _Sent(work, self._serial, compiled=bool(language.compile))
+        key = artefact_key(language, work.program) if language.compile else None
+        return _Sent(work, self._serial, language, key, self._artefacts.get(key) if key else None)
 
     def _collect(self, sent: "_Sent") -> Report:
         """Read frames until this work is reported; answer what it asks."""
@@ -114,6 +117,12 @@ class AgentSandbox:
         while True:
             header, blobs = self._receive(time.monotonic() + sent.patience_s)
             if header.get("op") == "late":
+                continue
+            if header.get("op") == "compiled" and header.get("id") == sent.id and sent.key:
+                try:
+                    sent.artefact = evidence.artefact(header, blobs)
+                except evidence.BadReport as error:
+                    raise SandboxLost(f"what was compiled makes no sense: {error}") from None
                 continue
             if header.get("op") != "runs" or header.get("id") != sent.id:
                 raise SandboxLost(f"the agent spoke out of turn: {evidence.text(header.get('op'))}")
@@ -129,7 +138,7 @@ class AgentSandbox:
             if missing < 0 or (last and missing and not stopped):
                 raise SandboxLost(f"the agent told of {len(runs)} runs; {missing} are missing")
             if last:
-                return Report(sent.work, runs)
+                return self._report(sent, runs)
             until = sent.work.until
             if until is None:
                 continue
@@ -137,7 +146,16 @@ class AgentSandbox:
             go = frames.pack({"op": "go", "id": sent.id, "on": not stop})
             self._outgoing.append(memoryview(go))
             if stop:
-                return Report(sent.work, runs)
+                return self._report(sent, runs)
+
+    def _report(self, sent: "_Sent", runs: list[Run]) -> Report:
+        """The report of a work that the sandbox survived: only such a one's artefact is kept."""
+        artefact = sent.artefact
+        if artefact is None:
+            return Report(sent.work, runs)
+        if sent.key is not None:
+            self._artefacts.put(sent.key, artefact)
+        return Report(sent.work, runs, artefact.compilation)
 
     def _receive(self, deadline: float) -> tuple[dict[str, Any], list[bytes]]:
         """The agent's next frame; meanwhile what waits for it is written."""
@@ -213,43 +231,87 @@ class _Line:
 class _Sent:
     """A work on its way: its frame, and what it needs of the sandbox."""
 
-    def __init__(self, work: Work, number: int, compiled: bool):
+    def __init__(
+        self,
+        work: Work,
+        number: int,
+        language: Language,
+        key: bytes | None,
+        artefact: Artefact | None,
+    ):
         self.work = work
         self.id = number
-        limits = work.limits
-        longest_s = max(limits.wall_time_s, _COMPILE_WALL_S if compiled else 0.0)
+        self.key = key
+        self.artefact = artefact
+        limits = _with_overhead(work.limits, language)
+        compile_limits = _compile_limits(work, language)
+        compiled = bool(language.compile)
+        longest_s = max(limits.wall_time_s, compile_limits.wall_time_s if compiled else 0.0)
         # Without steps all runs come in one report, after the last of them.
         turns = 1 if work.until else max(1, len(work.cases))
         self.patience_s = longest_s * turns + _PATIENCE_S
-        language = LANGUAGES[work.program.language]
         cases, blobs = _encoded(work.cases)
+        program = work.program
+        made = None if artefact is None else artefact.files
         self.frame = frames.pack(
             {
                 "op": "work",
                 "id": number,
                 "file": language.file,
+                "files": list(program.files),
+                "made": None if made is None else [(name, runs) for name, _, runs in made],
                 "compile": language.compile,
                 "run": language.run,
-                "limits": {
-                    "cpu_s": limits.cpu_time_s,
-                    "wall_s": limits.wall_time_s,
-                    "memory_bytes": limits.memory_bytes,
-                    "output_bytes": limits.output_bytes,
-                    "processes": limits.processes,
-                },
+                "env": dict(language.env),
+                "limits": _as_header(limits),
+                "compile_limits": _as_header(compile_limits),
                 "cases": cases,
                 "step": work.until is not None,
             },
-            [work.program.source.encode("utf-8", "surrogatepass"), *blobs],
+            [
+                program.source.encode("utf-8", "surrogatepass"),
+                *program.files.values(),
+                *(data for _, data, _ in made or ()),
+                *blobs,
+            ],
         )
+        # The same whether it is to be compiled or was before: a change empties the line.
         self.memory_bytes = _room_bytes(len(self.frame)) + (
-            max(limits.memory_bytes, _COMPILE_MEMORY_BYTES) if compiled else limits.memory_bytes
+            max(limits.memory_bytes, compile_limits.memory_bytes)
+            if compiled
+            else limits.memory_bytes
         )
 
     def must_follow(self, before: "_Sent") -> bool:
         """Whether it can't be sent before the other is done: the memory limit is the whole
         sandbox's, and a work with steps owns the line until its last one."""
         return self.memory_bytes != before.memory_bytes or before.work.until is not None
+
+
+def _with_overhead(limits: Limits, language: Language) -> Limits:
+    """A program's limits with what its language's runtime takes for itself."""
+    return replace(
+        limits,
+        memory_bytes=limits.memory_bytes + language.overhead_mb * MIB,
+        processes=limits.processes + language.processes,
+    )
+
+
+def _compile_limits(work: Work, language: Language) -> Limits:
+    limits = _with_overhead(_COMPILE_LIMITS, language)
+    if work.compile_time_s is None:
+        return limits
+    return replace(limits, cpu_time_s=work.compile_time_s, wall_time_s=work.compile_time_s)
+
+
+def _as_header(limits: Limits) -> dict[str, float]:
+    return {
+        "cpu_s": limits.cpu_time_s,
+        "wall_s": limits.wall_time_s,
+        "memory_bytes": limits.memory_bytes,
+        "output_bytes": limits.output_bytes,
+        "processes": limits.processes,
+    }
 
 
 def _room_bytes(frame_bytes: int) -> int:
@@ -265,9 +327,16 @@ def _encoded(cases: Iterable[Case]) -> tuple[list[dict[str, Any]], list[bytes]]:
     blobs: list[bytes] = []
     for case in cases:
         match case:
-            case StdinCase(stdin):
-                headers.append({"kind": "stdin"})
-                blobs.append(stdin)
+            case StdinCase(stdin, args, files, fetch):
+                header: dict[str, Any] = {"kind": "stdin"}
+                if args:
+                    header["args"] = args
+                if files:
+                    header["files"] = list(files)
+                if fetch:
+                    header["fetch"] = fetch
+                headers.append(header)
+                blobs += [stdin, *files.values()]
             case CallCase(function, args, kwargs):
                 headers.append({"kind": "call"})
                 blobs.append(values.dumps(("call", function, list(args), kwargs)))

@@ -13,6 +13,7 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 
+from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.docker_transport import ContainerTransport, close_stream, words
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
@@ -63,6 +64,7 @@ class DockerBackend:
         """Raises SandboxUnavailable when no engine answers."""
         self._options = options or DockerOptions()
         self._owner = str(Owner.current())
+        self._artefacts = Artefacts()
         self._seccomp = SECCOMP_PROFILE.read_text()
         self._checked: dict[str, str] = {}
         with _engine_faults("reach the Docker engine"):
@@ -111,7 +113,7 @@ class DockerBackend:
         )
         info = SandboxInfo("docker", image, name, self._runtime, self._meter)
         try:
-            return AgentSandbox(transport, info)
+            return AgentSandbox(transport, info, self._artefacts)
         except SandboxLost as error:
             transport.close()
             raise SandboxUnavailable(f"the agent in {name} did not come up: {error}") from error

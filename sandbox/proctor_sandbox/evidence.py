@@ -4,10 +4,12 @@ An agent is ours, but it lives beside programs: what it says is believed only wh
 true. Everything else is no report, and the sandbox that it came from is lost.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from proctor_sandbox.agent import values
+from proctor_sandbox.artefacts import Artefact
 from proctor_sandbox.programs import Answer, Assertions, End, Run
 
 # Of an answer's dicts and sets together: made to collide, as many cost us most of a second.
@@ -26,17 +28,36 @@ def runs(header: dict[str, Any], blobs: list[bytes]) -> tuple[list[Run], bool]:
 
     Raises BadReport.
     """
+    with _checked(blobs) as rest:
+        return [_run(one, rest) for one in header["runs"]], header["last"] is True
+
+
+def artefact(header: dict[str, Any], blobs: list[bytes]) -> Artefact:
+    """What a compiler made, and how it did. Raises BadReport."""
+    with _checked(blobs) as rest:
+        compilation = _run(header["run"], rest)
+        # A list first: the end of the blobs would be another error inside of a generator.
+        return Artefact(tuple([_made(one, rest) for one in header["made"]]), compilation)
+
+
+@contextlib.contextmanager
+def _checked(blobs: list[bytes]) -> Iterator[Iterator[bytes]]:
     rest = iter(blobs)
     try:
-        told = [_run(one, rest) for one in header["runs"]]
-        last = header["last"] is True
+        yield rest
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BadReport(f"{type(error).__name__}: {text(error)}") from None
     except StopIteration:
         raise BadReport("a blob is missing") from None
     if next(rest, None) is not None:
-        raise BadReport("there are more blobs than runs tell of")
-    return told, last
+        raise BadReport("there are more blobs than are told of")
+
+
+def _made(told: Any, blobs: Iterator[bytes]) -> tuple[str, bytes, bool]:
+    name, executable = told
+    if type(name) is not str or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise BadReport("a path that can't be")
+    return name, next(blobs), executable is True
 
 
 def text(told: object) -> str:
@@ -68,6 +89,9 @@ def _run(header: dict[str, Any], blobs: Iterator[bytes]) -> Run:
         stderr=parts.get("e", b""),
         answer=_answer(parts["a"]) if "a" in parts else None,
         assertions=_assertions(header.get("assertions")),
+        fetched={text(name): next(blobs) for name in header.get("fetched", ())},
+        stopped=None if header.get("stopped") is None else End(header["stopped"]),
+        unfetched={text(name): text(why) for name, why in header.get("unfetched", {}).items()},
     )
 
 

@@ -4,7 +4,7 @@ Nothing here knows an expected output. A `Run` is evidence; what it is worth is
 decided by the caller, outside the sandbox.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,9 +25,16 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StdinCase:
-    """Run the program with these bytes on its standard input."""
+    """Run the program with these bytes on its standard input.
+
+    `args` are its arguments. `files`, by path, are put where it starts, before those of the
+    program; those named by `fetch` are read once it has ended.
+    """
 
     stdin: bytes
+    args: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    fetch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,8 @@ class Run:
 
     CPU time is that of the whole process tree (wait4 rusage), in seconds; `memory_bytes` is
     the peak resident size of its largest process. Output is what was read before the limit.
+    `fetched` are files that a case asked for, `unfetched` says why others are missing.
+    `stopped` is the limit that ended a compiler, where `end` is COMPILE_ERROR.
     """
 
     end: End
@@ -104,14 +113,22 @@ class Run:
     stderr: bytes
     answer: Answer | None = None
     assertions: Assertions | None = None
+    fetched: Mapping[str, bytes] = field(default_factory=dict)
+    unfetched: Mapping[str, str] = field(default_factory=dict)
+    stopped: End | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program in one language, as text."""
+    """One program in one language, as text.
+
+    `files`, by path, lie beside the source, and copies of them where the program starts. Where
+    two can't be, the first stays; none takes the source's place.
+    """
 
     language: str
     source: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,7 @@ class Work:
     With `until`, cases are run one by one and the rest is left out once it returns True.
     With `condense`, each run is replaced by what it returns as soon as it arrives, so that
     output which has been judged takes no memory; `until` sees the condensed run.
+    `compile_time_s` bounds the compiler's CPU and wall time, None: by the usual limits.
     `tag` is the caller's own and comes back untouched.
     """
 
@@ -129,6 +147,7 @@ class Work:
     limits: Limits = field(default_factory=Limits)
     until: Callable[[int, Run], bool] | None = None
     condense: Callable[[int, Run], Run] | None = None
+    compile_time_s: float | None = None
     tag: object = None
 
 
@@ -137,11 +156,13 @@ class Report:
     """What became of a `Work`: its runs in the order of its cases.
 
     Shorter than the cases only if the program did not compile (one run, COMPILE_ERROR,
-    the compiler's words in its stderr) or `until` said stop.
+    the compiler's words in its stderr) or `until` said stop. `compilation` is how a compiler
+    did that succeeded, now or when it was last asked for the same; None without one.
     """
 
     work: Work
     runs: list[Run]
+    compilation: Run | None = None
 
     @property
     def compiled(self) -> bool:

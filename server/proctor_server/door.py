@@ -13,6 +13,8 @@ from typing import NoReturn
 
 import pydantic
 
+from proctor.content import Files, files_size
+from proctor.runs import RunRequest
 from proctor.types import (
     AssertionTest,
     BatchRequest,
@@ -22,6 +24,7 @@ from proctor.types import (
     Problem,
     RewardPolicy,
     RewardsRequest,
+    StdinTest,
     SubmissionRequest,
 )
 from proctor_sandbox.agent import asserts
@@ -34,7 +37,7 @@ from proctor_server.results import pack_items
 from proctor_server.store.batches import Draft
 from proctor_server.store.problems import Head, Problems, head, packed
 from proctor_server.store.sources import pack_sources
-from proctor_server.units import Unit
+from proctor_server.units import RAW, Unit
 
 Where = Callable[[int, str], str]
 
@@ -64,6 +67,7 @@ class DoorRules:
     max_source_bytes: int
     max_batch_items: int
     max_tests: int
+    max_files_bytes: int
     keep_sources: bool
 
 
@@ -91,6 +95,7 @@ class Door:
                 return
         for index, test in enumerate(problem.tests):
             self._check_test(problem, test, faults, f"{dot}tests[{index}]")
+        self._check_files(problem.files, faults, f"{dot}files")
         reference = problem.reference
         if reference is not None and reference.language not in self._rules.languages:
             faults.add(f"{dot}reference.language", *self._no_language())
@@ -139,6 +144,7 @@ class Door:
                 brief.version,
                 stop_on_failure=request.stop == "first_failure",
                 fresh=request.fresh,
+                files=item.files,
             )
             units.append(unit)
             sizes[unit.key] = brief.size
@@ -153,6 +159,29 @@ class Door:
             deadline_s=request.deadline_s,
             request=request_id.current.get(),
             sources=await pack_sources(units) if self._rules.keep_sources else (),
+        )
+
+    def raw_draft(self, request: RunRequest) -> Draft:
+        """A draft of a raw run. Raises BadRequest with all that is wrong."""
+        faults = Faults()
+        if request.language not in self._rules.languages:
+            faults.add("language", *self._no_language())
+        self._check_length(request.source, faults, "source")
+        self._check_limits(request.limits, faults, "limits")
+        self._check_files(request.files, faults, "files")
+        faults.check("the request")
+        limits = self._rules.limits.resolve(request.limits)
+        compile_s = request.compile_wall_time_s or 0.0
+        item = Item.model_construct(problem_id=RAW, language=request.language)
+        unit = Unit.raw_run(request)
+        return Draft(
+            id=uuid.uuid4().hex,
+            created=round(time.time(), 6),
+            items=pack_items([item], _DEFAULT_POLICY),
+            units=[unit],
+            sizes={unit.key: Size(1, limits.wall_time_s + compile_s)},
+            problems={},
+            request=request_id.current.get(),
         )
 
     def head(self, problem: Problem) -> Head:
@@ -192,10 +221,19 @@ class Door:
             name, text = "completion", item.completion
         else:
             name, text = "continuation", item.continuation or ""
+        self._check_length(text, faults, where(index, name))
+        self._check_files(item.files, faults, where(index, "files"))
+
+    def _check_length(self, text: str, faults: Faults, where: str) -> None:
         most = self._rules.max_source_bytes
         # Most texts are far too short to be worth encoding.
         if len(text) * 4 > most and len(text.encode()) > most:
-            faults.add(where(index, name), f"is longer than {most} bytes", "shorten it")
+            faults.add(where, f"is longer than {most} bytes", "shorten it")
+
+    def _check_files(self, files: Files, faults: Faults, where: str) -> None:
+        most = self._rules.max_files_bytes
+        if files and files_size(files) > most:
+            faults.add(where, f"holds more than {most} bytes", "give fewer or smaller files")
 
     def _check_ids(self, items: Sequence[Item], faults: Faults, where: Where) -> None:
         seen: dict[str, int] = {}
@@ -209,6 +247,8 @@ class Door:
             faults.add(f"{where}.{name}", "is above the maximum", f"give at most {most:g}")
 
     def _check_test(self, problem: Problem, test: object, faults: Faults, where: str) -> None:
+        if isinstance(test, StdinTest):
+            self._check_files(test.files, faults, f"{where}.files")
         if isinstance(test, CallTest) and not _is_dotted_name(test.function):
             faults.add(f"{where}.function", "is no function's name", "give name or Class.method")
         if not isinstance(test, AssertionTest):

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from proctor.runs import Ran
 from proctor.types import TestResult, Verdict
 
 
@@ -38,6 +39,7 @@ class Outcome(BaseModel):
     reason: str | None = None
     cause: Cause | None = None
     run_time_s: float = 0.0
+    ran: Ran | None = Field(None, description="What a raw run left.")
 
     @property
     def pass_rate(self) -> float | None:

@@ -1,8 +1,10 @@
 """Progress: one unit on its way through a sandbox, until every test is settled."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import accumulate
 
+from proctor.content import to_bytes
 from proctor.types import TestResult, Verdict
 from proctor_sandbox.errors import SandboxLost
 from proctor_sandbox.programs import End, Program, Report, Run, Work
@@ -43,7 +45,7 @@ class Progress:
         self.unit = unit
         self.losses = 0
         self._checklist = checklist
-        self._program = Program(unit.language, unit.source)
+        self._program = program_of(unit, checklist.files)
         # By test; a result that is missing, or that is to be run again, is asked for next.
         self._results: list[TestResult | None] = [None] * len(checklist.checks)
         self._reruns: dict[int, int] = {}
@@ -162,6 +164,12 @@ class Progress:
             cause=cause,
             run_time_s=round(self._spent_s, 6),
         )
+
+
+def program_of(unit: Unit, files: Mapping[str, bytes]) -> Program:
+    """A unit's program, with files of its problem that go before those of its own."""
+    own = {path: to_bytes(content) for path, content in unit.files.items() if path not in files}
+    return Program(unit.language, unit.source, {**files, **own})
 
 
 def _better(result: TestResult, known: TestResult) -> bool:

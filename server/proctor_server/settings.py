@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(256 * MIB, ge=1024)
     # Codeforces takes 64 KiB; generated code with tables is larger, 1 MiB is never honest work.
     max_source_bytes: int = Field(1 * MIB, ge=1)
+    # Of one submission, problem or test, in base64 too: a sandbox has 256 MiB for all of it.
+    max_files_bytes: int = Field(32 * MIB, ge=0)
     # A rollout step of 1,000 prompts x 32 samples, with room.
     max_batch_items: int = Field(50_000, ge=1)
     # The largest CodeContests problem has about 500 tests.

@@ -10,13 +10,14 @@ from typing import Protocol
 
 from proctor.types import Problem
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnavailable
-from proctor_sandbox.programs import Work
+from proctor_sandbox.programs import Report, Work
 from proctor_sandbox.seam import Sandbox
 from proctor_server import journal
 from proctor_server.grading.checks import Checklist
 from proctor_server.limit_rules import LimitRules
 from proctor_server.outcome import Cause, Outcome
 from proctor_server.progress import Progress
+from proctor_server.raw_progress import RawProgress
 from proctor_server.units import Unit
 
 # A program that three sandboxes did not survive will not be survived by a fourth.
@@ -39,6 +40,22 @@ class SandboxPool(Protocol):
 
     def discard(self, sandbox: Sandbox, reason: str) -> None:
         """End a sandbox that can't be used any more."""
+
+
+class Underway(Protocol):
+    """A unit on its way through sandboxes; `losses` counts those that were lost meanwhile."""
+
+    unit: Unit
+    losses: int
+
+    def next_work(self) -> Work:
+        """What is to be run now. The same again until a report is recorded."""
+
+    def record(self, report: Report) -> Outcome | None:
+        """Take in a report; the outcome if that settles the unit. Raises SandboxLost."""
+
+    def lost(self, reason: str) -> Outcome:
+        """The outcome of a unit that its sandboxes did not survive."""
 
 
 class Verifier:
@@ -107,8 +124,10 @@ class Verifier:
                 else:
                     self._pool.discard(sandbox, reason)
 
-    def _ready(self, unit: Unit) -> Progress | Outcome:
+    def _ready(self, unit: Unit) -> Underway | Outcome:
         """A unit made ready to run, or its outcome where there is nothing to run."""
+        if unit.raw is not None:
+            return RawProgress(unit, unit.raw, self._limits)
         try:
             checklist = self._checklist(unit.problem)
         except KeyError:
@@ -140,16 +159,16 @@ class _Feed:
     def __init__(
         self,
         units: Iterable[Unit],
-        ready: Callable[[Unit], Progress | Outcome],
+        ready: Callable[[Unit], Underway | Outcome],
         images: Mapping[str, str],
     ) -> None:
         self._units = iter(units)
         self._ready = ready
         self._images = images
-        self._waiting: dict[str, deque[Progress]] = {}
+        self._waiting: dict[str, deque[Underway]] = {}
         self.settled: deque[tuple[Unit, Outcome]] = deque()
 
-    def take(self, image: str) -> Progress | None:
+    def take(self, image: str) -> Underway | None:
         """The next piece of work for an image family; None when there is no more."""
         waiting = self._waiting.setdefault(image, deque())
         while not waiting and self._read():
@@ -172,7 +191,7 @@ class _Feed:
             if not self._read():
                 return None
 
-    def put_first(self, progress: Progress) -> None:
+    def put_first(self, progress: Underway) -> None:
         """Give back what must be run, or run again, before anything else."""
         image = self._images[progress.unit.language]
         self._waiting[image].appendleft(progress)
@@ -200,7 +219,7 @@ class _Session:
         self._feed = feed
         self._image = image
         self._programs = programs
-        self.in_flight: deque[Progress] = deque()
+        self.in_flight: deque[Underway] = deque()
         self.reported = False
 
     def outcomes(self) -> Iterator[tuple[Unit, Outcome]]:

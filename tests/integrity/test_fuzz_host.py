@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proctor.types import Comparer, Verdict
+from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.errors import SandboxLost
 from proctor_sandbox.limits import MIB, Limits
@@ -44,7 +45,7 @@ def heard(said: bytes, first: bytes = READY) -> list[Run] | None:
     """The runs of a work that an agent answered with these bytes; None if it was lost."""
     transport = ScriptedTransport(lambda *_: [said, b""], first=first, cut=1 << 20)
     try:
-        (report,) = AgentSandbox(transport, INFO).execute([WORK])
+        (report,) = AgentSandbox(transport, INFO, Artefacts()).execute([WORK])
     except SandboxLost:
         return None
     finally:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from proctor_sandbox import channel, limits
-from proctor_sandbox.agent import frames, program, supervise, values
+from proctor_sandbox.agent import frames, supervise, values
+from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
 from proctor_sandbox.limits import MIB, Limits
@@ -126,7 +127,7 @@ def start(opened: list[AgentSandbox]) -> Callable[..., tuple[AgentSandbox, Scrip
     def start(say: Say, **options: Any) -> tuple[AgentSandbox, ScriptedTransport]:
         transport = ScriptedTransport(say, **options)
         try:
-            sandbox = AgentSandbox(transport, INFO)
+            sandbox = AgentSandbox(transport, INFO, Artefacts())
         except SandboxLost:
             transport.close()
             raise
@@ -460,5 +461,3 @@ def test_an_answer_that_stays_in_the_sandbox_equals_nothing(start: Start) -> Non
 def test_host_and_agent_mean_the_same_limits() -> None:
     # The agent imports nothing of the host's, so both have these figures.
     assert supervise.CPU_SLACK == limits.CPU_SLACK
-    assert program._COMPILE_LIMITS.wall_s == channel._COMPILE_WALL_S
-    assert program._COMPILE_LIMITS.memory_bytes == channel._COMPILE_MEMORY_BYTES

@@ -1,6 +1,7 @@
 """A program's files, and the proof that nothing of it stays.
 
-    <box>/src    the source or the compiled program: ours, readable, not writable
+    <box>/src    the source and the files beside it: ours, readable, not writable
+    <box>/made   what a compiler made of them: the same
     <box>/w/d    the working directory: the program's own, empty before every test
     <box>/in     inputs on their way to a test: unlinked before the test starts
 
@@ -10,6 +11,7 @@ link, a device or a permission bit of its making opens nothing that it couldn't 
 
 import contextlib
 import ctypes
+import itertools
 import os
 import socket
 import stat
@@ -23,6 +25,11 @@ _OPEN_MODE, _SHUT_MODE = 0o1777, 0o711  # of what the working directory is in
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _COLLECT_S = 5.0  # the kernel needs milliseconds
+# A file is where another, or a folder, should be.
+_TAKEN = (FileExistsError, NotADirectoryError)
+# Of a compiler: a Scala program has some dozens of files, a few folders deep.
+_MOST_MADE = 4096
+_MOST_DEPTH = 16
 
 _IPC_RMID = 0
 _libc = ctypes.CDLL(None)
@@ -39,13 +46,18 @@ class Unclean(Exception):
 
 
 class TooLarge(Exception):
-    """Raised when a compiled program is larger than allowed, or no regular file."""
+    """Raised when what a program left is larger than allowed, or no regular file."""
+
+
+# A path below the folder that it is collected from, its content, and whether it is executable.
+Collected = tuple[str, bytes, bool]
 
 
 class Box:
     def __init__(self, root: str, change_uid: bool) -> None:
         """`change_uid` is False where there is one uid only, the agent's own."""
         self.sources = f"{root}/src"
+        self.made = f"{root}/made"
         self.work = f"{root}/w/d"
         self._parent = f"{root}/w"
         self._inputs = f"{root}/in"
@@ -54,10 +66,12 @@ class Box:
         os.umask(0o022)
         for path, mode in (
             (self.sources, 0o755),
+            (self.made, 0o755),
             (self._parent, _SHUT_MODE),
             (self._inputs, 0o700),
         ):
             os.mkdir(path, mode)
+        # Files and folders, each after the folder that it is in.
         self._placed: list[str] = []
         self._root = root
         self._inodes = {place: _used_inodes(place) for place in (root, *_SHARED)}
@@ -80,12 +94,19 @@ class Box:
             os.seteuid(0)
             os.setegid(0)
 
-    def open(self, uid: int | None, file: str, source: bytes) -> str:
-        """Lay a program out for a uid; returns the path of its source."""
+    def open(self, uid: int | None, file: str, source: bytes, files: "dict[str, bytes]") -> str:
+        """Lay a program out for a uid; returns its source's path.
+
+        A file that can't be beside the source, or beside one before it, is left out.
+        """
         with self._changing_work(uid):
             os.mkdir(self.work, _WORK_MODE)
         self._forget_times()
-        return self.place(file, source, 0o444)
+        path = self.place(self.sources, file, source, 0o444)
+        for name, data in files.items():
+            with contextlib.suppress(*_TAKEN):
+                self.place(self.sources, name, data, 0o444)
+        return path
 
     @contextlib.contextmanager
     def _changing_work(self, uid: int | None) -> Iterator[None]:
@@ -97,16 +118,27 @@ class Box:
         if self._change_uid:
             os.chmod(self._parent, _SHUT_MODE)
 
-    def place(self, file: str, data: bytes, mode: int) -> str:
+    def place(self, folder: str, name: str, data: bytes, mode: int) -> str:
         """Put a file where the program can read but not change it; returns its path."""
-        path = f"{self.sources}/{file}"
+        for parent in _parents(folder, name):
+            if parent not in self._placed:
+                os.mkdir(parent, 0o755)
+                self._placed.append(parent)
+        path = f"{folder}/{name}"
+        _create(path, data, mode)
         self._placed.append(path)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            _write_all(fd, data)
-        finally:
-            os.close(fd)
         return path
+
+    def lay(self, uid: int | None, files: "dict[str, bytes]") -> None:
+        """Put copies that are the program's own where it starts; as in `open`, first come first
+        served."""
+        with self.acting_as(uid):
+            for name, data in files.items():
+                for parent in _parents(self.work, name):
+                    with contextlib.suppress(*_TAKEN):
+                        os.mkdir(parent, 0o755)
+                with contextlib.suppress(*_TAKEN):
+                    _create(f"{self.work}/{name}", data, 0o644)
 
     def collect(self, uid: int | None, name: str, limit_bytes: int) -> bytes:
         """Read a file that the program's uid made in its working directory.
@@ -119,15 +151,38 @@ class Box:
                     f"{self.work}/{name}",
                     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
                 )
-            except FileNotFoundError:
-                raise
+            except (FileNotFoundError, NotADirectoryError):
+                raise FileNotFoundError(name) from None
             except OSError as error:
                 raise TooLarge(str(error)) from None
-        with open(fd, "rb") as file:
+        try:
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
+            if not stat.S_ISREG(status.st_mode):
+                raise TooLarge("it is no regular file")
+            if status.st_size > limit_bytes:
                 raise TooLarge(f"{status.st_size} bytes")
-            return file.read()
+            with open(fd, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(fd)
+
+    def collect_all(self, uid: int | None, name: str, limit_bytes: int) -> "list[Collected]":
+        """Read what a compiler made under this name: one file, or a folder of them.
+
+        Raises FileNotFoundError when there is nothing, or TooLarge.
+        """
+        with self.acting_as(uid):
+            found = list(itertools.islice(_files_below(self.work, name), _MOST_MADE + 1))
+        if not found:
+            raise FileNotFoundError(name)
+        if len(found) > _MOST_MADE:
+            raise TooLarge(f"more than {_MOST_MADE} files")
+        collected = []
+        for path, mode in found:
+            data = self.collect(uid, path, limit_bytes)
+            limit_bytes -= len(data)
+            collected.append((path, data, bool(mode & 0o111)))
+        return collected
 
     def input(self, data: bytes) -> int:
         """A descriptor to read these bytes from; the file has no name any more.
@@ -138,12 +193,10 @@ class Box:
             return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._count += 1
         path = f"{self._inputs}/{self._count}"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         try:
-            _write_all(fd, data)
+            _create(path, data, 0o444)
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         finally:
-            os.close(fd)
             os.unlink(path)
 
     def wipe(self, uid: int | None) -> None:
@@ -215,10 +268,11 @@ class Box:
             with self._changing_work(uid):
                 os.rmdir(self.work)
             if self._change_uid:
-                for path in self._placed:
-                    os.unlink(path)
+                for path in reversed(self._placed):
+                    (os.rmdir if os.path.isdir(path) else os.unlink)(path)
             else:  # the program could add to them
                 _empty(self.sources)
+                _empty(self.made)
         except OSError as error:
             raise Unclean(f"files can't be removed: {error.strerror}") from None
         self._placed.clear()
@@ -227,6 +281,41 @@ class Box:
 def _used_inodes(place: str) -> int:
     status = os.statvfs(place)
     return status.f_files - status.f_ffree
+
+
+def _parents(folder: str, name: str) -> Iterator[str]:
+    """The folders that a path has below another folder, outermost first."""
+    parts = name.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        yield "/".join([folder, *parts[:depth]])
+
+
+def _files_below(folder: str, name: str, depth: int = 0) -> Iterator[tuple[str, int]]:
+    """The path and mode of all that is no folder in what has this name; links are not followed.
+
+    Raises TooLarge for folders in folders that no compiler makes.
+    """
+    path = f"{folder}/{name}"
+    try:
+        mode = os.lstat(path).st_mode
+        inside = os.listdir(path) if stat.S_ISDIR(mode) else None
+    except OSError:
+        return
+    if inside is None:
+        yield name, mode
+        return
+    if depth > _MOST_DEPTH:
+        raise TooLarge(f"folders are more than {_MOST_DEPTH} deep")
+    for one in sorted(inside):
+        yield from _files_below(folder, f"{name}/{one}", depth + 1)
+
+
+def _create(path: str, data: bytes, mode: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        _write_all(fd, data)
+    finally:
+        os.close(fd)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -92,7 +92,7 @@ def _offer_to_oom_killer(score: bytes) -> None:
 
 
 def _exec(spec: Spec, _fds: list[int]) -> None:
-    os.execvp(spec.argv[0], spec.argv)  # noqa: S606 - no shell is the point
+    os.execvpe(spec.argv[0], spec.argv, {**os.environ, **dict(spec.env)})  # noqa: S606 - no shell is the point
 
 
 _MODES = {

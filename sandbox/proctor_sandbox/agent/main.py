@@ -1,11 +1,17 @@
 """Commands in, reports out.
 
-    host -> agent   {"op": "work", "id", "file", "compile", "run", "limits", "cases", "step"}
-                    blobs: the source, then one per case (stdin, request or test code)
+    host -> agent   {"op": "work", "id", "file", "files", "made", "compile", "run", "env",
+                     "limits", "compile_limits", "cases", "step"}
+                    blobs: the source; one per name in "files"; one per [name, executable] in
+                    "made", null where nothing is; per case stdin, request or test code, and
+                    one per name in its "files"
                     {"op": "go", "id", "on": bool}      after each run of a work with "step"
     agent -> host   {"op": "ready", "meter", "memory_bytes", "python"}      once, at the start
+                    {"op": "compiled", "id", "run": {...}, "made": [[name, executable], ...]}
+                    blobs: those of the run, then one per file made
                     {"op": "runs", "id", "runs": [...], "last": bool}
-                    blobs: those of the runs, named by each run's "b": o(ut), e(rr), a(nswer)
+                    blobs: those of the runs, named by each run's "b": o(ut), e(rr), a(nswer),
+                    and then those of its "fetched" names
                     {"op": "late"}      a test has more wall time: it waited for a CPU
                     {"op": "fault", "why"}              the sandbox must be replaced
 
@@ -18,10 +24,11 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from . import child, frames, meter, places
-from .box import Box, Unclean
+from .box import Box, Collected, Unclean
 from .crew import Crew, Stuck
 from .program import NoCompiler, Program, Workshop
 from .spawner import SpawnerDied
@@ -117,25 +124,33 @@ class Agent:
 
     def _work(self, header: "Header", blobs: list[bytes]) -> None:
         cases = header["cases"]
-        program = Program(self._shop, header, blobs[0])
-        run = program.compile()
-        if run is not None or not cases:
-            self._tell(header, [run] if run else [], last=True)
+        rest = iter(blobs)
+        program = Program(self._shop, header, rest)
+        runs: list[Header] = []
+        compiled = program.compile()
+        if compiled is not None:
+            run, made = compiled
+            if run["end"] == "compile_error":
+                runs.append(run)
+            else:
+                self._tell_compiled(header, run, made)
+        if runs or not cases:
+            self._tell(header, runs, last=True)
         else:
-            self._test(program, header, cases, blobs[1:])
+            self._test(program, header, cases, rest)
         program.close()
 
     def _test(
-        self, program: Program, header: "Header", cases: "list[Header]", blobs: list[bytes]
+        self, program: Program, header: "Header", cases: "list[Header]", blobs: "Iterator[bytes]"
     ) -> None:
         """Run the cases, and tell of them together unless each is to be told, or much is held:
         what is held counts as the sandbox's memory, and so as the next test's."""
         runs: list[Header] = []
         held = 0
-        for place, (case, blob) in enumerate(zip(cases, blobs, strict=True), 1):
-            run = program.test(case, [blob])
+        for place, case in enumerate(cases, 1):
+            run = program.test(case, list(islice(blobs, 1 + len(case.get("files", ())))))
             runs.append(run)
-            held += sum(map(len, run["blobs"].values()))
+            held += sum(map(len, (*run["blobs"].values(), *run.get("fetched", {}).values())))
             last = place == len(cases) or run["end"] == "compile_error"
             if last or header["step"] or held > _FLUSH_BYTES:
                 self._tell(header, runs, last)
@@ -150,10 +165,24 @@ class Agent:
     def _tell(self, header: "Header", runs: "list[Header]", last: bool) -> None:
         blobs: list[bytes | memoryview] = []
         for run in runs:
-            full = {name: blob for name, blob in run.pop("blobs").items() if blob}
-            run["b"] = "".join(full)
-            blobs.extend(full.values())
+            blobs += _named(run)
+            if "fetched" in run:
+                blobs += run["fetched"].values()
+                run["fetched"] = list(run["fetched"])
         self._outbox.put({"op": "runs", "id": header["id"], "runs": runs, "last": last}, blobs)
+
+    def _tell_compiled(self, header: "Header", run: "Header", made: "list[Collected]") -> None:
+        blobs = [*_named(run), *(data for _, data, _ in made)]
+        names = [(name, executable) for name, _, executable in made]
+        told = {"op": "compiled", "id": header["id"], "run": run, "made": names}
+        self._outbox.put(told, blobs)
+
+
+def _named(run: "Header") -> "list[bytes | memoryview]":
+    """Take a run's blobs out of it, and name those that are not empty in it instead."""
+    full = {name: blob for name, blob in run.pop("blobs").items() if blob}
+    run["b"] = "".join(full)
+    return list(full.values())
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from . import box as boxes
 from . import script
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 _MIB = 1024 * 1024
 
-# Compilers need more than programs: templates and optimisers; isolate-based judges use 10 s.
-_COMPILE_LIMITS = Limits(20.0, 60.0, 1024 * _MIB, 64 * 1024, 64)
-_MAX_BINARY_BYTES = 64 * _MIB
+_MAX_MADE_BYTES = 64 * _MIB
 _MAX_COMPILED_TESTS = 256
 _OURS = 8  # agent, zygotes, examiner and what bubblewrap needs
 
@@ -55,77 +53,138 @@ class Workshop:
 
 
 class Program:
-    def __init__(self, workshop: Workshop, header: "Header", source: bytes) -> None:
-        """`header` keys: file, compile, run, limits. Lays the program out in the box."""
+    def __init__(self, workshop: Workshop, header: "Header", blobs: "Iterator[bytes]") -> None:
+        """`header` is a work's; `blobs` begin with the source, the files beside it and, with
+        `made`, what was compiled before. Lays the program out in the box."""
         self._shop = workshop
         self._box = workshop.box
         self._compile = header["compile"]
         self._run = header["run"]
+        self._env = tuple(header["env"].items())
         self._limits = Limits(**header["limits"])
+        self._compile_limits = Limits(**header["compile_limits"])
         self._keep = len(header["cases"]) > 1
         self._code: bytes | None = None
         self._used = False  # by a test or a compiler, which its directories may remember
         self._uid = workshop.crew.next_uid()
-        self._source = source
-        self._path = self._box.open(self._uid, header["file"], source)
+        self._source = next(blobs)
+        self._files = {name: next(blobs) for name in header["files"]}
+        self._path = self._box.open(self._uid, header["file"], self._source, self._files)
+        self._sources = [self._path, *self._alike()]
+        made = header["made"]
+        self._made = made is not None
+        for name, executable in made or ():
+            self._place_made(name, next(blobs), executable)
 
     def close(self) -> None:
         """Forget everything of it. Raises Unclean."""
         self._box.close(self._uid)
 
-    def compile(self) -> "Header | None":
-        """None when it compiled or nothing had to be; else the evidence that it does not."""
-        if not self._compile:
+    def compile(self) -> "tuple[Header, list[boxes.Collected]] | None":
+        """The compiler's evidence, and what it made; None when nothing had to be compiled.
+
+        The evidence of a program that does not compile ends with "compile_error".
+        """
+        if not self._compile or self._made:
             return None
-        names = {"source": self._path, "output": "program"}
-        argv = [part.format_map(names) for part in self._compile]
+        argv = self._filled(self._compile, "program")
         self._used = True
         if not _is_command(argv[0]):
             raise NoCompiler(f"this sandbox has no {argv[0]}")
+        limits = self._compile_limits
         launch, sinks = self._launch(
-            self._shop.crew.launcher(), _COMPILE_LIMITS, "exec", self._pipes(2), argv=argv
+            self._shop.crew.launcher(), limits, "exec", self._pipes(2), argv=argv
         )
-        run = self._finish([launch], sinks, _COMPILE_LIMITS)
+        run = self._finish([launch], sinks, limits)
+        made: list[boxes.Collected] = []
         if run["code"] == 0 and run["end"] == "exited":
             try:
-                binary = self._box.collect(self._uid, "program", _MAX_BINARY_BYTES)
+                made = self._box.collect_all(self._uid, "program", _MAX_MADE_BYTES)
             except FileNotFoundError:
                 _remark(run, "the compiler made no program")
             except boxes.TooLarge as error:
                 _remark(run, f"the program is too large: {error}")
-            else:
-                self._path = self._box.place("program", binary, 0o555)
-                self._box.wipe(self._uid)
-                return None
+            for name, data, executable in made:
+                self._place_made(name, data, executable)
         elif run["end"] != "exited":
             _remark(run, f"the compiler was stopped: {run['end']}")
+            run["stopped"] = run["end"]
         self._box.wipe(self._uid)
-        run["end"] = "compile_error"
-        return run
+        if not made:
+            run["end"] = "compile_error"
+        return run, made
+
+    def _place_made(self, name: str, data: bytes, executable: bool) -> None:
+        self._box.place(self._box.made, name, data, 0o555 if executable else 0o444)
+
+    def _alike(self) -> list[str]:
+        """The other files that are sources of the same language."""
+        suffix = os.path.splitext(self._path)[1]
+        return [f"{self._box.sources}/{name}" for name in self._files if name.endswith(suffix)]
+
+    def _filled(self, template: Sequence[str], output: str) -> list[str]:
+        """A command with its places filled in: a part that is {sources} becomes several."""
+        names = {
+            "source": self._path,
+            "folder": self._box.sources,
+            "output": output,
+            "memory_mb": self._limits.memory_bytes // _MIB,
+        }
+        argv = []
+        for part in template:
+            argv += self._sources if part == "{sources}" else [part.format_map(names)]
+        return argv
 
     def test(self, case: "Header", blobs: list[bytes]) -> "Header":
-        """Run one case; returns its evidence, its box wiped. Raises Unclean."""
+        """Run one case; returns its evidence, its box wiped. Raises Unclean.
+
+        `blobs` are the case's own and those of its files.
+        """
         if self._used:
             self._box.renew(self._uid)
         self._used = True
+        own = dict(zip(case.get("files", ()), blobs[1:], strict=True))
+        if own or self._files:
+            beside = {name: data for name, data in self._files.items() if name not in own}
+            self._box.lay(self._uid, {**own, **beside})
         run: Header = getattr(self, "_" + case["kind"])(case, blobs)
         self._box.wipe(self._uid)
         return run
 
-    def _stdin(self, _case: "Header", blobs: list[bytes]) -> "Header":
+    def _stdin(self, case: "Header", blobs: list[bytes]) -> "Header":
         stdin = self._box.input(blobs[0])
-        if self._compile:
-            argv = [part.format(output=self._path) for part in self._run]
+        args = case.get("args", [])
+        if self._run:
+            argv = [*self._filled(self._run, f"{self._box.made}/program"), *args]
             launch, sinks = self._launch(
                 self._shop.crew.launcher(), self._limits, "exec", self._pipes(2), stdin, argv=argv
             )
-            run = self._finish([launch], sinks)
-            # The sandbox has room for a compiler, so its cgroup may be too wide for this program.
-            if run["mem"] > self._limits.memory_bytes:
-                run["end"] = _CAUSES["memory"]
-            return run
-        launch, sinks = self._launch_python("script", stdin=stdin)
-        return self._finish([launch], sinks)
+        else:
+            launch, sinks = self._launch_python("script", stdin=stdin)
+            launch.spec.argv = tuple(args)
+        run = self._finish([launch], sinks)
+        # The sandbox has room for a compiler, so its cgroup may be too wide for this program.
+        if self._compile and run["mem"] > self._limits.memory_bytes:
+            run["end"] = _CAUSES["memory"]
+        if "fetch" in case:
+            run["fetched"], run["unfetched"] = self._fetch(case["fetch"])
+        return run
+
+    def _fetch(self, names: list[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+        """Files that the program left, and why there are no others of these names."""
+        fetched: dict[str, bytes] = {}
+        missed = {}
+        room = self._limits.output_bytes
+        for name in names:
+            try:
+                fetched[name] = self._box.collect(self._uid, name, room)
+            except FileNotFoundError:
+                missed[name] = "the program left no such file"
+            except boxes.TooLarge as error:
+                missed[name] = f"it can't be given back: {error}"
+            else:
+                room -= len(fetched[name])
+        return fetched, missed
 
     def _call(self, _case: "Header", blobs: list[bytes]) -> "Header":
         ((reply, answer),) = self._pipes(1)
@@ -210,7 +269,7 @@ class Program:
         if self._shop.supervisor.meter.watches:
             data_bytes = _data_bytes(limits)
             rlimits.append((resource.RLIMIT_DATA, data_bytes, data_bytes))
-        return Spec(mode, uid, cwd, tuple(rlimits), tuple(argv))
+        return Spec(mode, uid, cwd, tuple(rlimits), tuple(argv), self._env)
 
     def _pipes(self, count: int) -> list[tuple[int, int]]:
         """Pipes that the program may open again by name (/dev/stdout): they are its own."""

@@ -48,18 +48,18 @@ def load(spec: Spec, fds: list[int]) -> types.CodeType:
 def run(spec: Spec, fds: list[int]) -> None:
     """Run as `__main__` and exit as the interpreter would."""
     code = load(spec, fds)
-    namespace = main_namespace(spec.path)
+    namespace = main_namespace(spec.path, spec.argv)
     finish(guarded(exec, code, namespace), namespace)
 
 
-def main_namespace(path: str) -> dict[str, object]:
+def main_namespace(path: str, args: tuple[str, ...] = ()) -> dict[str, object]:
     """What `__main__` is made of before the first line of a program runs."""
     main = types.ModuleType("__main__")
     namespace = main.__dict__
     namespace["__file__"] = path
     namespace["__builtins__"] = builtins
     sys.modules["__main__"] = main
-    sys.argv = [path]
+    sys.argv = [path, *args]
     sys.path.insert(0, os.path.dirname(path))
     return namespace
 

@@ -15,6 +15,7 @@ class Spec:
         "cwd",
         "rlimits",
         "argv",
+        "env",
         "path",
         "compiled",
         "keep",
@@ -29,6 +30,7 @@ class Spec:
         cwd: str,
         rlimits: tuple[tuple[int, int, int], ...],
         argv: tuple[str, ...] = (),
+        env: tuple[tuple[str, str], ...] = (),
         path: str = "",
         compiled: bool = False,
         keep: bool = False,
@@ -37,7 +39,8 @@ class Spec:
     ) -> None:
         """`uid` None keeps the agent's own; `rlimits` are (resource, soft, hard).
 
-        `argv` is the "exec" mode's. `path`, `compiled` (the code comes along) and `keep` (send
+        `argv` and `env`, which adds to the environment, are the "exec" mode's; of a Python script
+        `argv` is what follows its name. `path`, `compiled` (the code comes along) and `keep` (send
         the code back) are those of Python programs; `prepared` and `entry_point` an examiner's.
         """
         self.mode = mode
@@ -45,6 +48,7 @@ class Spec:
         self.cwd = cwd
         self.rlimits = rlimits
         self.argv = argv
+        self.env = env
         self.path = path
         self.compiled = compiled
         self.keep = keep

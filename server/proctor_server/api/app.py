@@ -17,6 +17,7 @@ from proctor_server.api import (
     batches,
     details,
     problems,
+    runs,
     schema,
     service,
     statistics,
@@ -56,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Proctor", version=VERSION, description=_ABOUT, lifespan=lifespan)
     app.state.metrics = Metrics()
     # Statistics first: a problem's id may have slashes, so its route takes whatever follows.
-    for part in (statistics, problems, batches, details, submissions, service):
+    for part in (statistics, problems, batches, details, submissions, runs, service):
         app.include_router(part.router)
     page.install(app)
     app.exception_handler(ServerError)(_server_error)

@@ -2,15 +2,19 @@
 
 import hashlib
 import zlib
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from proctor_server.callers import Caller
-from proctor_server.faults import refuse
+from proctor_server.faults import Faults, invalid_json, refuse
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 _MOST_KEY_CHARS = 200
+
+M = TypeVar("M", bound=BaseModel)
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -66,6 +70,17 @@ def media_type(request: Request, *allowed: str) -> str:
     if said not in allowed:
         refuse("Content-Type", "is not served here", f"send {' or '.join(allowed)}", status=415)
     return said
+
+
+def parsed(model: type[M], body: bytes) -> M:
+    """A JSON body as what it is to be. Raises BadRequest with all that is wrong."""
+    try:
+        with invalid_json():
+            return model.model_validate_json(body)
+    except ValidationError as error:
+        faults = Faults()
+        faults.add_invalid(error)
+        raise faults.error() from None
 
 
 def idempotency(request: Request, caller: Caller, body: bytes) -> tuple[str, str]:

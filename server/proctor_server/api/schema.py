@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from proctor.runs import RunRequest
 from proctor.types import (
     BatchRequest,
     Item,
@@ -39,6 +40,7 @@ BATCH = {
     "reward": {"name": "pass_rate"},
 }
 SUBMISSION = {"problem": PROBLEM, "source": _SOURCE}
+RUN = {"source": _SOURCE, "stdin": "1 2\n"}
 REWARDS = {
     "problem_ids": ["sum-of-two", "sum-of-two"],
     "completions": ["```python\nprint(3)\n```", "I don't know."],
@@ -53,6 +55,7 @@ _MODELS: dict[str, type[Any]] = {
         BatchRequest,
         SubmissionRequest,
         RewardsRequest,
+        RunRequest,
         ProblemDetails,
         StreamEnd,
     )

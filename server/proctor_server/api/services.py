@@ -112,6 +112,7 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
             max_source_bytes=settings.max_source_bytes,
             max_batch_items=settings.max_batch_items,
             max_tests=settings.max_tests,
+            max_files_bytes=settings.max_files_bytes,
             keep_sources=settings.keep_sources,
         ),
     )

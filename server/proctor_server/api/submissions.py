@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import replace
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, FailFast, Field, ValidationError
+from pydantic import FailFast, Field
 
 from proctor.types import (
     BatchStatus,
@@ -19,18 +19,15 @@ from proctor.types import (
 from proctor_server.api import schema
 from proctor_server.api.access import admit, most_bytes
 from proctor_server.api.batches import Wait, replayed
-from proctor_server.api.body import JSON, idempotency, media_type, read_body
+from proctor_server.api.body import JSON, idempotency, media_type, parsed, read_body
 from proctor_server.api.services import Services, of
 from proctor_server.api.waiting import no_batch, pages
 from proctor_server.api.wakeups import Watch
 from proctor_server.callers import Scope
 from proctor_server.door import alone, in_rewards, one_each, one_item
-from proctor_server.faults import Faults, invalid_json
 from proctor_server.results import ResultLines
 
 router = APIRouter(tags=["submissions"])
-
-M = TypeVar("M", bound=BaseModel)
 
 
 @router.post(
@@ -54,7 +51,7 @@ async def post_submission(request: Request, wait: Wait = 30.0) -> Response:
     if batch_id is not None:
         with services.wakeups.watch(batch_id) as watch:
             return await _result(services, batch_id, watch, wait)
-    posted = _parsed(SubmissionRequest, body)
+    posted = parsed(SubmissionRequest, body)
     draft = await services.door.draft(one_item(posted), alone)
     # Watched before it is accepted, so that the news can't be missed and the first look at the
     # store, which would find nothing, is saved.
@@ -87,7 +84,7 @@ async def post_rewards(request: Request) -> RewardsResponse:
     key, digest = idempotency(request, caller, body)
     batch_id = await replayed(services, key, digest)
     if batch_id is None:
-        posted = _parsed(_UpToAFault, body)
+        posted = parsed(_UpToAFault, body)
         draft = await services.door.draft(one_each(posted), in_rewards)
         batch_id = await services.intake.accept(
             replace(draft, caller=caller, idempotency=key, digest=digest)
@@ -139,13 +136,3 @@ async def _rewards(services: Services, batch_id: str, request: Request) -> Rewar
                 index, earned, verdict = lines.reward(entry)
                 rewards[index], verdicts[index] = earned, verdict
     return RewardsResponse(batch_id=batch_id, rewards=rewards, verdicts=verdicts)
-
-
-def _parsed(model: type[M], body: bytes) -> M:
-    try:
-        with invalid_json():
-            return model.model_validate_json(body)
-    except ValidationError as error:
-        faults = Faults()
-        faults.add_invalid(error)
-        raise faults.error() from None

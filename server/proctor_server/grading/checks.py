@@ -11,6 +11,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
+from proctor.content import to_bytes
 from proctor.types import (
     AssertionTest,
     CallTest,
@@ -101,7 +102,9 @@ class StdinCheck(Check):
     def of(cls, test: StdinTest) -> "StdinCheck":
         """The check of a stdin test."""
         public = (test.input, test.output) if test.public else None
-        return cls(StdinCase(test.input.encode()), 1, test.weight, public, test.output.encode())
+        files = {path: to_bytes(content) for path, content in test.files.items()}
+        case = StdinCase(test.input.encode(), tuple(test.args), files)
+        return cls(case, 1, test.weight, public, test.output.encode())
 
     def verdict(self, run: Run, comparer: Comparer) -> Verdict:
         """By exit status, then by output."""
@@ -109,8 +112,9 @@ class StdinCheck(Check):
 
     @property
     def size_bytes(self) -> int:
-        """Input and expected output."""
-        return len(self.case.stdin) + len(self.expected)
+        """Input, files and expected output."""
+        files = sum(len(data) for data in self.case.files.values())
+        return len(self.case.stdin) + files + len(self.expected)
 
 
 @dataclass(frozen=True)
@@ -169,11 +173,12 @@ class AssertionCheck(Check):
 
 @dataclass(frozen=True)
 class Checklist:
-    """All checks of one problem version, with its limits and its comparer."""
+    """All checks of one problem version, with its limits, its comparer and its files."""
 
     checks: list[Check]
     limits: Limits
     comparer: Comparer
+    files: dict[str, bytes]
 
     @classmethod
     def of(cls, problem: Problem, rules: LimitRules) -> "Checklist":
@@ -183,7 +188,8 @@ class Checklist:
         problems in can refuse such a one.
         """
         checks = [_check(test, problem.entry_point) for test in problem.tests]
-        return cls(checks, rules.resolve(problem.limits), problem.comparer)
+        files = {path: to_bytes(content) for path, content in problem.files.items()}
+        return cls(checks, rules.resolve(problem.limits), problem.comparer, files)
 
     @cached_property
     def total(self) -> int:
@@ -198,7 +204,8 @@ class Checklist:
     @cached_property
     def size_bytes(self) -> int:
         """About how much memory this takes, at 1 KiB for the objects of a test."""
-        return sum(1024 + check.size_bytes for check in self.checks)
+        files = sum(len(data) for data in self.files.values())
+        return files + sum(1024 + check.size_bytes for check in self.checks)
 
 
 def _check(test: TestCase, entry_point: str | None) -> Check:

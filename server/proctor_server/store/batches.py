@@ -226,6 +226,13 @@ class Batches:
             found = await run_script_async(self._redis, PAGE, batch_id, cursor, cursor + limit - 1)
         return None if found is None else Page(state_of(found[0]), found[1])
 
+    async def drop_results(self, batch_id: str) -> None:
+        """Forget what came of a batch, before its time; its status stays until then."""
+        with translated():
+            await self._redis.delete(
+                keys.ITEMS + batch_id, keys.DONE + batch_id, keys.SOURCES + batch_id
+            )
+
     async def cancel(self, batch_id: str) -> bool:
         """Cancel what of a batch is not done; False where there is no such batch."""
         with translated():

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import redis
+from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
+from proctor.content import Files
 from proctor_server import journal
 from proctor_server.outcome import Cause, Outcome
 from proctor_server.queue import Chunk
@@ -15,19 +17,43 @@ from proctor_server.store import keys
 from proctor_server.store.connection import run_script
 from proctor_server.store.scripts import COMPLETE, NOTE_CHUNK, RELEASE, TAKE
 from proctor_server.store.status import read_ended
-from proctor_server.units import Unit
+from proctor_server.units import RawRun, Unit
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
 
+_FILES = TypeAdapter(Files)
+# How many columns a unit has that is of one file.
+_PLAIN = 6
+
+
 def pack(chunk: Chunk) -> tuple[bytes, str, int]:
     """A chunk's fields: its units as JSON, their keys, and its timeout in seconds."""
-    rows = [
-        (unit.key, unit.language, unit.source, unit.problem, unit.stop_on_failure, unit.fresh)
-        for unit in chunk.units
-    ]
+    rows = [_row(unit) for unit in chunk.units]
     return to_json(rows), " ".join(unit.key for unit in chunk.units), chunk.timeout_s
+
+
+def _row(unit: Unit) -> tuple[object, ...]:
+    row = unit.key, unit.language, unit.source, unit.problem, unit.stop_on_failure, unit.fresh
+    # Left out where there is nothing in them, so that an older worker can read the others.
+    return (*row, unit.files, unit.raw) if unit.files or unit.raw else row
+
+
+def _unit(row: Sequence[Any]) -> Unit:
+    if len(row) == _PLAIN:
+        return Unit(*row)
+    key, language, source, problem, stop, fresh, files, raw = row
+    return Unit(
+        key,
+        language,
+        source,
+        problem,
+        stop_on_failure=stop,
+        fresh=fresh,
+        files=_FILES.validate_python(files),
+        raw=None if raw is None else RawRun.model_validate(raw),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +84,7 @@ def read_taken(chunk_id: str, raw: Sequence[bytes] | None) -> Taken | None:
     units, wanted, timeout, made, revived, batch = raw
     rows = from_json(units, cache_strings="none")
     # 49 is "1": somebody waits for the unit.
-    left = [Unit(*row) for row, one in zip(rows, wanted, strict=True) if one == 49]
+    left = [_unit(row) for row, one in zip(rows, wanted, strict=True) if one == 49]
     return Taken(chunk_id, left, int(timeout), float(made), int(revived), batch.decode())
 
 
@@ -71,7 +97,8 @@ def _facts(answer: Answer) -> str:
         unit.problem,
         f"{answer.started:.6f}",
         f"{outcome.run_time_s:.6f}",
-        unit.twin or "-",
+        # What a raw run printed is for its caller alone.
+        "!" if unit.raw else unit.twin or "-",
         outcome.cause or "",
     )
     return " ".join(words)

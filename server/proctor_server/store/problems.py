@@ -44,7 +44,7 @@ def head(problem: Problem, rules: LimitRules) -> Head:
 
 def packed(problem: Problem) -> bytes:
     """What workers need of a problem, compressed."""
-    needed = {"id", "entry_point", "limits", "comparer", "tests"}
+    needed = {"id", "entry_point", "limits", "comparer", "tests", "files"}
     return zlib.compress(problem.model_dump_json(include=needed).encode(), _ZLIB_LEVEL)
 
 

@@ -166,7 +166,7 @@ COMPLETE = Script(
     + """
 -- ARGV: now, results ttl, outcome ttl, then per unit: key, facts (verdict, language, problem
 -- version, started, seconds in sandboxes, twin, cause of an IE), outcome JSON. The twin of a fresh
--- unit is the key of its equal that is not; else "-".
+-- unit is the key of its equal that is not; else "-", or "!" where the outcome is not to be kept.
 -- -> {how many units were answered by this call, ended batches, per IE {key, some who waited}}
 -- The first answer of a unit counts.
 local answered, failed = 0, {}
@@ -182,7 +182,7 @@ for i = 4, #ARGV, 3 do
     took('r', tonumber(run))
     if of.verdict == 'IE' then
       failed[#failed + 1] = {key, unpack(waiters, 1, 3)}
-    else
+    elseif twin ~= '!' then
       local kept = key
       if twin ~= '-' then
         kept = twin
