@@ -93,7 +93,7 @@ def _check_steps(data: bytes) -> None:
         if step.name not in _PLAIN or count >= _MOST_STEPS:
             raise ValueError
         # The unpickler makes its memo as long as this number says.
-        if step.name in _MEMO and int(argument) >= _MOST_STEPS:
+        if step.name in _MEMO and int(argument or 0) >= _MOST_STEPS:
             raise ValueError
 
 

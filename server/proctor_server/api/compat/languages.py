@@ -13,6 +13,11 @@ SANDBOX_FUSION = {
     "julia": "julia", "verilog": "verilog", "swift": "swift", "racket": "racket",
 }  # fmt: skip
 
+E2B = {
+    "python": "python", "javascript": "javascript", "js": "javascript", "typescript": "typescript",
+    "ts": "typescript", "r": "r", "java": "java", "bash": "bash",
+}  # fmt: skip
+
 
 def known(names: Mapping[str, str]) -> dict[str, str]:
     """Those of a peer's names whose language is here."""

@@ -1,8 +1,8 @@
 """What peers say of limits: a time-out is of wall-clock time, and bounds CPU time too."""
 
 from proctor.types import LimitsSpec
-from proctor_server.limit_rules import LimitRules
 from proctor_sandbox.limits import MIB
+from proctor_server.limit_rules import LimitRules
 
 
 def wall_clock(

@@ -4,14 +4,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from proctor_server.api.access import admit, most_bytes
+from proctor_server.api.answers import HEADERS
 from proctor_server.api.body import JSON, media_type, parsed, read_body
 from proctor_server.api.services import Services, of
 from proctor_server.callers import Caller, Scope
 from proctor_server.errors import ServerError
+from proctor_server.faults import Faults
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -24,12 +27,30 @@ class Posted(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-async def posted(request: Request, model: type[M]) -> tuple[Services, Caller, M]:
-    """Who posts what. Raises BadRequest, Unauthorized and Forbidden."""
-    services, caller = of(request), admit(request, Scope.SUBMIT)
+async def posted(
+    request: Request, model: type[M], scope: Scope = Scope.SUBMIT
+) -> tuple[Services, Caller, M]:
+    """Who posts what. Raises BadRequest, Unauthorized, and Forbidden without the scope."""
+    services, caller = of(request), admit(request, scope)
     media_type(request, JSON)
     body = await read_body(request, most_bytes(services, caller))
     return services, caller, parsed(model, body)
+
+
+def checked(model: type[M], **fields: object) -> M:
+    """One of our requests, made of a peer's. Raises BadRequest with all that is wrong."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        faults = Faults()
+        faults.add_invalid(error)
+        raise faults.error() from None
+
+
+def refused(error: ServerError, content: object, status: int | None = None) -> Response:
+    """The answer for an error of ours, with a peer's content."""
+    status = status or error.status
+    return JSONResponse(content, status_code=status, headers=HEADERS.get(status))
 
 
 def refusing(refusal: Callable[[ServerError], Response]) -> type[APIRoute]:
