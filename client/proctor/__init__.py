@@ -12,6 +12,7 @@ from proctor._requests import Options
 from proctor._responses import ServerInfo
 from proctor._retries import Retry
 from proctor._version import __version__
+from proctor.content import Binary
 from proctor.errors import (
     BadAnswer,
     Conflict,
@@ -26,6 +27,7 @@ from proctor.errors import (
     WaitTimeout,
 )
 from proctor.rewards import Judged, Reward
+from proctor.runs import Phase, RunRequest, RunResult
 from proctor.types import (
     AssertionTest,
     BatchPage,
@@ -67,6 +69,7 @@ __all__ = [
     "Batch",
     "BatchPage",
     "BatchStatus",
+    "Binary",
     "CallTest",
     "Client",
     "Comparer",
@@ -83,6 +86,7 @@ __all__ = [
     "NotFound",
     "NotPermitted",
     "Options",
+    "Phase",
     "Problem",
     "ProblemDetails",
     "ProblemInfo",
@@ -96,6 +100,8 @@ __all__ = [
     "Retry",
     "Reward",
     "RewardPolicy",
+    "RunRequest",
+    "RunResult",
     "ServerFailed",
     "ServerInfo",
     "Spread",

@@ -11,9 +11,10 @@ from proctor import _flows as flows
 from proctor import _requests as requests
 from proctor._client import DEFAULT_URL
 from proctor._http import Async, Connection
-from proctor._requests import Form, ItemLike, Options, ProblemLike
+from proctor._requests import Form, ItemLike, Options, ProblemLike, RunLike
 from proctor._responses import ServerInfo
 from proctor._retries import Retry
+from proctor.runs import RunResult
 from proctor.types import BatchStatus, ImportReport, ProblemInfo, Result, Stats
 
 
@@ -112,6 +113,10 @@ class AsyncClient:
         return flows.only([result async for result in found])
 
     # -- the server ---------------------------------------------------------------------------
+
+    async def run(self, request: RunLike) -> RunResult:
+        """Run one program and get its output, as `Client.run`."""
+        return await self._http.run(flows.run(request, self._retry))
 
     async def info(self) -> ServerInfo:
         """What the server is: version, sandbox, workers, languages, limits."""

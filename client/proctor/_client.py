@@ -11,9 +11,10 @@ from proctor import _flows as flows
 from proctor import _requests as requests
 from proctor._effects import Stream
 from proctor._http import Blocking, Connection
-from proctor._requests import Form, ItemLike, Options, ProblemLike
+from proctor._requests import Form, ItemLike, Options, ProblemLike, RunLike
 from proctor._responses import ServerInfo
 from proctor._retries import Retry
+from proctor.runs import RunResult
 from proctor.types import (
     BatchStatus,
     ImportReport,
@@ -147,6 +148,16 @@ class Client:
         request = requests.submission_request(item, options)
         found = self._http.iterate(flows.submission(request, self._retry, timeout_s))
         return flows.only(list(found))
+
+    def run(self, request: RunLike) -> RunResult:
+        """Run one program and get its output: no tests, no reward.
+
+        A request that broke off is sent again, so the program may be run twice.
+
+        Args:
+            request: a `RunRequest`, or a mapping with its fields.
+        """
+        return self._http.run(flows.run(request, self._retry))
 
     # -- the server ---------------------------------------------------------------------------
 

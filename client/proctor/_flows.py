@@ -13,6 +13,7 @@ from proctor import _responses as responses
 from proctor._effects import Answer, Call, Flow, Open, Read, Send, Sleep, Stream
 from proctor._retries import RETRIED, Retry
 from proctor.errors import BadAnswer, ConnectionFailed, ProctorError, WaitTimeout
+from proctor.runs import RunResult
 from proctor.types import (
     BatchRequest,
     BatchStatus,
@@ -115,6 +116,11 @@ def info(retry: Retry) -> Flow[responses.ServerInfo]:
 def stats(retry: Retry) -> Flow[Stats]:
     """How the server does."""
     return (yield from fetch(requests.stats(), Stats, retry))
+
+
+def run(request: requests.RunLike, retry: Retry) -> Flow[RunResult]:
+    """Run one program, without tests."""
+    return (yield from fetch(requests.run(request), RunResult, retry))
 
 
 def import_problems(problems: Iterable[requests.ProblemLike], retry: Retry) -> Flow[ImportReport]:

@@ -3,6 +3,7 @@
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias, TypedDict
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ import pydantic_core
 
 from proctor._effects import Call
 from proctor._faults import checked, invalid
+from proctor.runs import RunRequest
 from proctor.types import (
     BatchRequest,
     Extraction,
@@ -27,11 +29,14 @@ IMPORT_BYTES = 8 * 1024 * 1024
 # How long the server holds a request or a stream before it answers "not yet". Proxies cut
 # idle connections after 60 s (nginx, AWS load balancers), so stay well below.
 HOLD_S = 30.0
+# A raw run has no number to ask for later: the server keeps it until it has room, and it has run.
+RUN_HOLD_S = 900.0
 
 Policy: TypeAlias = RewardPolicy | Literal["pass_rate", "all_or_nothing", "weighted", "threshold"]
 Stop: TypeAlias = Literal["never", "first_failure"]
 ItemLike: TypeAlias = Item | Mapping[str, Any]
 ProblemLike: TypeAlias = Problem | Mapping[str, Any]
+RunLike: TypeAlias = RunRequest | Mapping[str, Any]
 # Which field of an item a program's text goes into.
 Form: TypeAlias = Literal["completion", "source", "continuation"]
 
@@ -159,6 +164,11 @@ def submission(request: SubmissionRequest, wait_s: float) -> Call:
 def info() -> Call:
     """GET /v1/info."""
     return Call("GET", "/v1/info")
+
+
+def run(request: RunLike) -> Call:
+    """POST /v1/runs, held until the program has ended."""
+    return replace(_call("POST", "/v1/runs", checked(RunRequest, request)), held_s=RUN_HOLD_S)
 
 
 def stats() -> Call:
