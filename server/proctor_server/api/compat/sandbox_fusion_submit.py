@@ -133,7 +133,7 @@ def answer(asked: Submit, item: Item, result: Result) -> dict[str, Any]:
         told = [
             {
                 "passed": one.verdict is Verdict.AC,
-                "exec_info": _exec_info(one),
+                "exec_info": _exec_info(one, asserts=isinstance(test, AssertionTest)),
                 "test_info": _test_info(test, full or one.verdict is not Verdict.AC),
             }
             for one, test in zip(result.tests, tests, strict=False)
@@ -190,9 +190,10 @@ def _stdin_test(case: JsonValue, where: str) -> StdinTest:
     )
 
 
-def _exec_info(test: TestResult) -> dict[str, Any]:
+def _exec_info(test: TestResult, *, asserts: bool) -> dict[str, Any]:
     late = test.verdict is Verdict.TLE
-    well = test.verdict is Verdict.AC or (test.verdict is Verdict.WA and test.exit_code == 0)
+    # A wrong output is no failed run, but an assert that does not hold is one.
+    well = test.verdict is Verdict.AC or (test.verdict is Verdict.WA and not asserts)
     code = 0 if well else -test.signal if test.signal else test.exit_code or 1
     return _run_info(
         "Success" if well else "Failed",
