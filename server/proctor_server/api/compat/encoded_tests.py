@@ -28,8 +28,8 @@ _PLAIN = frozenset({
 # fmt: on
 _MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 # Of one list of tests: a test has a few, and a problem 2,000 tests at most.
-_MOST_STEPS = 200_000
-_MOST_VALUES = 200_000
+_MOST_STEPS = 100_000
+_MOST_VALUES = 100_000
 _DEEPEST = 32
 _REMEDY = "send a list, JSON text, or base64(zlib(pickle)) of a list of text and plain values"
 
