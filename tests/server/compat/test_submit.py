@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from proctor.types import AssertionTest, PublicRun, StdinTest, Verdict
+from proctor.types import AssertionTest, LimitsSpec, PublicRun, StdinTest, Verdict
 from proctor_server.api.compat.sandbox_fusion_submit import Submit, answer, provided_tests, to_item
 from proctor_server.errors import BadRequest, NotJudged
 from proctor_server.limit_rules import LimitRules
@@ -72,7 +72,7 @@ def test_a_problem_may_be_stored_or_come_along() -> None:
     item = to_item(asked(rows, language="cpp", run_timeout=3), LimitRules())
     assert item.problem is not None
     assert (item.language, len(item.problem.tests)) == ("cpp", 2)
-    assert item.problem.limits.wall_time_s == 3
+    assert item.problem.limits == LimitsSpec(cpu_time_s=3, wall_time_s=4.5)
     assert item.problem.comparer.name == "sandbox_fusion"
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from proctor.runs import RunRequest, RunResult
 from proctor.types import LimitsSpec, Verdict
 from proctor_server.api.compat.languages import E2B, known
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.notebook import CellOutput, notebook, outputs
 from proctor_server.api.compat.peer import Posted, checked, posted, refused, refusing
 from proctor_server.api.compat.phases import return_code, stages
@@ -58,7 +58,7 @@ async def execute_batch(request: Request) -> Response:
     most = services.settings.max_batch_items
     if len(asked.scripts) > most:
         refuse("scripts", f"has more than {most} entries", "post several batches")
-    limits = wall_clock(asked.timeout, services.settings.limit_rules())
+    limits = for_run(asked.timeout, services.settings.limit_rules())
 
     async def executed(script: str, name: str) -> dict[str, Any]:
         if name not in _NAMES:

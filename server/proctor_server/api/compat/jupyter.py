@@ -9,7 +9,7 @@ from pydantic import Field
 
 from proctor.runs import RunRequest, RunResult
 from proctor.types import Verdict
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.notebook import notebook, outputs
 from proctor_server.api.compat.peer import posted, refusing
 from proctor_server.api.compat.phases import stages
@@ -44,7 +44,7 @@ def to_run(asked: RunJupyter, rules: LimitRules) -> RunRequest:
     """The raw run of a notebook. Raises BadRequest."""
     return notebook(
         asked.cells,
-        wall_clock(asked.total_timeout, rules, memory_mb=asked.memory_limit_mb),
+        for_run(asked.total_timeout, rules, memory_mb=asked.memory_limit_mb),
         cell_timeout_s=asked.cell_timeout,
         files=asked.put(),
         fetch=sorted(set(asked.fetched().values())),

@@ -16,7 +16,7 @@ from proctor_server.api.access import most_bytes
 from proctor_server.api.compat import livecodebench
 from proctor_server.api.compat.judged import judged
 from proctor_server.api.compat.labels import Unscored
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_test
 from proctor_server.api.compat.peer import checked, posted, refused, refusing
 from proctor_server.errors import NotJudged, ServerError
 from proctor_server.extract import extract
@@ -70,7 +70,7 @@ async def verify(request: Request, unscored: Unscored = None) -> Response:
     began = time.monotonic()
     words = output_text(asked.response)
     code = extract(words, Extraction())
-    limits = wall_clock(_TEST_S, services.settings.limit_rules())
+    limits = for_test(_TEST_S, services.settings.limit_rules())
     item = to_item(asked.verifier_metadata, code, limits, most_bytes(services, caller))
     [result] = await judged(
         services, caller, [item], request.is_disconnected, where=_where, stop="first_failure"

@@ -15,7 +15,7 @@ from proctor_server.api.access import most_bytes
 from proctor_server.api.compat import livecodebench
 from proctor_server.api.compat.encoded_tests import decoded
 from proctor_server.api.compat.judged import judged
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_test
 from proctor_server.api.compat.peer import Posted, posted, refused, refusing
 from proctor_server.door import alone
 from proctor_server.errors import NotJudged, ServerError
@@ -55,7 +55,7 @@ async def test_program(request: Request) -> Response:
     """Run each test, Python with asserts, after the program."""
 
     def item(asked: TestRequest, cases: list[TestCase], rules: LimitRules) -> Item:
-        limits = wall_clock(asked.max_execution_time, rules)
+        limits = for_test(asked.max_execution_time, rules)
         problem = Problem(id="open-instruct", limits=limits, tests=cases)
         return Item(problem=problem, continuation=asked.program)
 
@@ -68,7 +68,7 @@ async def test_program_stdio(request: Request) -> Response:
 
     def item(asked: TestRequest, cases: list[TestCase], rules: LimitRules) -> Item:
         # That API's alarm knows whole seconds only.
-        limits = wall_clock(math.ceil(asked.max_execution_time), rules)
+        limits = for_test(math.ceil(asked.max_execution_time), rules)
         return livecodebench.item(asked.program, cases, limits)
 
     return await _answered(request, stdio, item)

@@ -13,7 +13,7 @@ from proctor.runs import Phase, RunRequest, RunResult
 from proctor.types import Verdict
 from proctor_sandbox.limits import MIB
 from proctor_server.api.access import admit
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.peer import Posted, checked, posted, refused, refusing
 from proctor_server.api.compat.phases import signal_number, stages
 from proctor_server.api.compat.piston_runtimes import Runtime, newest, runtimes
@@ -104,7 +104,7 @@ def to_run(asked: Execute, runtime: Runtime, rules: LimitRules) -> RunRequest:
             for place, file in enumerate(asked.files)
             if file is not main
         },
-        limits=wall_clock(
+        limits=for_run(
             run_ms / 1000, rules, cpu_time_s=cpu_ms / 1000, memory_mb=max(memory / MIB, -1)
         ),
         compile_wall_time_s=(asked.compile_timeout or _COMPILE_MS) / 1000,

@@ -11,7 +11,7 @@ from proctor.content import Content
 from proctor.runs import Phase, RunRequest, RunResult
 from proctor.types import Verdict
 from proctor_server.api.compat.languages import SANDBOX_FUSION, known
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.peer import Posted, checked, posted, refused, refusing
 from proctor_server.api.compat.phases import return_code, stages
 from proctor_server.api.compat.texts import binary, encoded, inside, stderr, text
@@ -96,7 +96,7 @@ def to_run(asked: RunCode, rules: LimitRules) -> RunRequest:
         args=asked.args,
         files=asked.put(),
         fetch=sorted(set(asked.fetched().values())),
-        limits=wall_clock(asked.run_timeout, rules, memory_mb=asked.memory_limit_mb),
+        limits=for_run(asked.run_timeout, rules, memory_mb=asked.memory_limit_mb),
         compile_wall_time_s=min(asked.compile_timeout, rules.max_wall_time_s),
     )
 

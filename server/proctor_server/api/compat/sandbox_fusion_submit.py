@@ -21,7 +21,7 @@ from proctor.types import (
 )
 from proctor_sandbox.languages import LANGUAGES
 from proctor_server.api.compat.judged import judged
-from proctor_server.api.compat.limits import wall_clock
+from proctor_server.api.compat.limits import for_test
 from proctor_server.api.compat.peer import Posted, checked, posted, refusing
 from proctor_server.api.compat.sandbox_fusion import language, refusal
 from proctor_server.errors import NotJudged
@@ -88,7 +88,7 @@ def to_item(asked: Submit, rules: LimitRules) -> Item:
     problem = checked(
         Problem,
         id="provided",
-        limits=wall_clock(config.run_timeout or seconds, rules),
+        limits=for_test(config.run_timeout or seconds, rules),
         comparer=Comparer(name="sandbox_fusion"),
         entry_point=_labels(row).get("entry_point"),
         tests=provided_tests(row.get("test")),
