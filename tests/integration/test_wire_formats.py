@@ -312,6 +312,37 @@ def test_piston_compiles_and_runs_what_open_r1_sends(http: httpx.Client) -> None
     assert (unknown.status_code, unknown.json()) == (400, {"message": "cobol-* runtime is unknown"})
 
 
+def test_piston_scores_codeforces_as_open_r1_asks_for_it(http: httpx.Client) -> None:
+    checker = (
+        "import sys\n"
+        "given, expected, found = (open(name).read().split() for name in sys.argv[1:])\n"
+        "print(int(sorted(expected) == sorted(found)))\n"
+    )
+    files = {
+        "input.txt": "2 1",
+        "correct_output.txt": "1 2\n",
+        "grader_config": "TIME_LIMIT=2.0\nMEMORY_LIMIT=256.0\nINPUT_MODE=stdio",
+    }
+    program = "a, b = input().split()\nprint(a, b)"
+
+    def score(source: str, more: dict[str, str]) -> Any:
+        named = {"main.python": source} | more | files
+        listed = [{"name": name, "content": content} for name, content in named.items()]
+        asked = {"language": "cf_python3", "version": "*", "files": listed, "run_timeout": 5000}
+        found = posted(http, "/api/v2/execute", asked)
+        assert found["compile"]["code"] == 0
+        return found["run"]["code"], found["run"]["stdout"]
+
+    assert score(program, {}) == (0, "0")
+    assert score("print(1, 2)", {}) == (0, "1")
+    assert score(program, {"checker.py": checker}) == (0, "1")
+    assert score("print(1, 1)", {"checker.py": checker}) == (0, "0")
+    assert score("exit(3)", {"checker.py": checker}) == (0, "0")
+    # The expected output is not there for a program to print.
+    reads = "import glob; print(*(open(name).read() for name in glob.glob('**', recursive=True)))"
+    assert score(reads, {"checker.py": checker}) == (0, "0")
+
+
 def test_open_instruct_has_its_results_in_every_form(http: httpx.Client) -> None:
     program = "def add(a, b): return a + b"
     tests = ["assert add(1, 2) == 3", "assert add(0, 0) == 1", "no python", "assert add(1, 1) == 2"]

@@ -8,7 +8,8 @@ import pytest
 from proctor.content import Binary
 from proctor.runs import RunResult
 from proctor.types import LimitsSpec
-from proctor_server.api.compat.piston import Execute, answer, refusal, to_run
+from proctor_server.api.compat.piston import answer, refusal, to_run
+from proctor_server.api.compat.piston_request import Execute
 from proctor_server.api.compat.piston_runtimes import Runtime, newest, runtimes
 from proctor_server.errors import BadRequest, Overloaded
 from proctor_server.limit_rules import LimitRules

@@ -28,6 +28,8 @@ def refusal(error: ServerError) -> Response:
 router = APIRouter(route_class=refusing(refusal), include_in_schema=False)
 
 _NAMES = known(E2B)
+# Of one request's scripts: each waits by itself, and more would only wait.
+_AT_ONCE = 256
 # What a display has, and what E2B's Result calls it.
 _KINDS = {
     "text/plain": "text",
@@ -59,13 +61,15 @@ async def execute_batch(request: Request) -> Response:
     if len(asked.scripts) > most:
         refuse("scripts", f"has more than {most} entries", "post several batches")
     limits = for_run(asked.timeout, services.settings.limit_rules())
+    room = asyncio.Semaphore(_AT_ONCE)
 
     async def executed(script: str, name: str) -> dict[str, Any]:
         if name not in _NAMES:
             here = ", ".join(sorted(_NAMES))
             return _failed(f"the language is {name[:40]!r}, which is none of {here}")
         wanted = to_run(script, _NAMES[name], limits)
-        result = await run(services, caller, wanted, request.is_disconnected)
+        async with room:
+            result = await run(services, caller, wanted, request.is_disconnected)
         return answer(result, _NAMES[name])
 
     scripts = zip(asked.scripts, asked.languages, strict=True)

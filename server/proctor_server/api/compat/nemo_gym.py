@@ -1,5 +1,6 @@
 """NeMo Gym's resources server for code: /verify."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -71,7 +72,8 @@ async def verify(request: Request, unscored: Unscored = None) -> Response:
     words = output_text(asked.response)
     code = extract(words, Extraction())
     limits = for_test(_TEST_S, services.settings.limit_rules())
-    item = to_item(asked.verifier_metadata, code, limits, most_bytes(services, caller))
+    most = most_bytes(services, caller)
+    item = await asyncio.to_thread(to_item, asked.verifier_metadata, code, limits, most)
     [result] = await judged(
         services, caller, [item], request.is_disconnected, where=_where, stop="first_failure"
     )

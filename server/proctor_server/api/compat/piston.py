@@ -6,16 +6,18 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from proctor.content import Binary, Content
 from proctor.runs import Phase, RunRequest, RunResult
 from proctor.types import Verdict
 from proctor_sandbox.limits import MIB
 from proctor_server.api.access import admit
+from proctor_server.api.compat import piston_codeforces
 from proctor_server.api.compat.limits import for_run
-from proctor_server.api.compat.peer import Posted, checked, posted, refused, refusing
+from proctor_server.api.compat.peer import checked, posted, refused, refusing
 from proctor_server.api.compat.phases import signal_number, stages
+from proctor_server.api.compat.piston_request import Execute, File
 from proctor_server.api.compat.piston_runtimes import Runtime, newest, runtimes
 from proctor_server.api.compat.texts import inside, stderr, text
 from proctor_server.api.running import run
@@ -38,31 +40,6 @@ router = APIRouter(prefix="/api/v2", route_class=refusing(refusal), include_in_s
 _RUN_MS, _COMPILE_MS = 3000.0, 10_000.0
 
 
-class File(Posted):
-    """A file of a request."""
-
-    name: str | None = None
-    content: str
-    encoding: str = "utf8"
-
-
-class Execute(Posted):
-    """What /execute takes: milliseconds of wall-clock and of CPU time, bytes."""
-
-    language: str = Field(min_length=1)
-    version: str = Field(min_length=1)
-    files: list[File]
-    stdin: str | None = None
-    args: list[str] | None = None
-    compile_timeout: float | None = None
-    run_timeout: float | None = None
-    run_cpu_time: float | None = None
-    run_memory_limit: float | None = None
-    # Taken and checked; the compiler's own limits are the server's, but for its wall-clock time.
-    compile_cpu_time: float | None = None
-    compile_memory_limit: float | None = None
-
-
 @router.get("/runtimes")
 async def list_runtimes(request: Request) -> list[dict[str, Any]]:
     """Languages with their versions and other names."""
@@ -74,6 +51,10 @@ async def list_runtimes(request: Request) -> list[dict[str, Any]]:
 async def execute(request: Request) -> Response:
     """Run a program; what it did is an answer with 200."""
     services, caller, asked = await posted(request, Execute)
+    if piston_codeforces.is_graded(asked):
+        return JSONResponse(
+            await piston_codeforces.graded(services, caller, asked, request.is_disconnected)
+        )
     runtime = newest(asked.language, asked.version, {})
     if runtime is None:
         raise BadRequest(f"{asked.language}-{asked.version} runtime is unknown"[:200])

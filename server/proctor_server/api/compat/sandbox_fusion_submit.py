@@ -234,4 +234,5 @@ def _test_info(test: TestCase | None, full: bool) -> dict[str, Any] | None:
 
 
 def _where(_: int, name: str) -> str:
-    return {"problem": _DATA, "problem_id": "id"}.get(name.partition(".")[0], name)
+    theirs = {"problem": _DATA, "problem_id": "id", "language": "config.language"}
+    return theirs.get(name.partition(".")[0], name)
