@@ -85,9 +85,7 @@ def to_run(asked: Execute, runtime: Runtime, rules: LimitRules) -> RunRequest:
             for place, file in enumerate(asked.files)
             if file is not main
         },
-        limits=for_run(
-            run_ms / 1000, rules, cpu_time_s=cpu_ms / 1000, memory_mb=max(memory / MIB, -1)
-        ),
+        limits=for_run(run_ms / 1000, rules, cpu_time_s=cpu_ms / 1000, memory_mb=memory / MIB),
         compile_wall_time_s=(asked.compile_timeout or _COMPILE_MS) / 1000,
     )
 
@@ -153,13 +151,20 @@ def _stage(phase: Phase) -> dict[str, Any]:
         "stderr": errors,
         "output": stdout + errors,
         "code": None if number is not None else phase.exit_code,
-        "signal": None if number is None else signal.Signals(number).name,
+        "signal": None if number is None else _signal_name(number),
         "message": message,
         "status": status,
         "memory": int(phase.memory_mb * MIB),
         "cpu_time": round(phase.cpu_time_s * 1000),
         "wall_time": round(phase.wall_time_s * 1000),
     }
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals between the first and the last
+        return f"SIG{number}"
 
 
 def _status(phase: Phase) -> tuple[Status | None, str | None]:
