@@ -78,33 +78,34 @@ def test_a_key_may_be_in_the_address(guarded: httpx.Client) -> None:
     assert guarded.get("/list_datasets", auth=("secret", "wrong")).status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "status", "shape"),
-    [
-        ("/run_code", {"language": "python"}, 422, "detail"),
-        ("/run_code", RUN | {"language": "cobol"}, 422, "detail"),
-        ("/run_jupyter", {"cells": "1"}, 422, "detail"),
-        ("/submit", {}, 422, "detail"),
-        ("/get_prompt_by_id", {"dataset": "x", "id": 1}, 404, "detail"),
-        ("/api/v2/execute", {"language": "cobol", "version": "*", "files": []}, 400, "message"),
-        ("/api/v2/execute", {"language": 5}, 400, "message"),
-        ("/test_program", {"program": "x", "tests": 5}, 422, "detail"),
-        ("/verify", {"response": {}}, 422, "detail"),
-        ("/execute_batch", {"scripts": ["x"], "languages": []}, 422, "detail"),
-        ("/get_reward", {"query": ["x"], "labels": []}, 422, "detail"),
-        ("/remote_rm", {"response": "x", "label": None}, 422, "detail"),
-    ],
-)
-def test_errors_have_the_shape_that_a_client_expects(
-    api: httpx.Client, path: str, body: Any, status: int, shape: str
-) -> None:
-    answer = api.post(path, json=body)
-    assert (answer.status_code, shape in answer.json()) == (status, True), answer.text
+ERRORS = [
+    ("/run_code", {"language": "python"}, 422, "detail"),
+    ("/run_code", RUN | {"language": "cobol"}, 422, "detail"),
+    ("/run_jupyter", {"cells": "1"}, 422, "detail"),
+    ("/submit", {}, 422, "detail"),
+    ("/get_prompt_by_id", {"dataset": "x", "id": 1}, 404, "detail"),
+    ("/api/v2/execute", {"language": "cobol", "version": "*", "files": []}, 400, "message"),
+    ("/api/v2/execute", {"language": 5}, 400, "message"),
+    ("/test_program", {"program": "x", "tests": 5}, 422, "detail"),
+    ("/verify", {"response": {}}, 422, "detail"),
+    ("/execute_batch", {"scripts": ["x"], "languages": []}, 422, "detail"),
+    ("/get_reward", {"query": ["x"], "labels": []}, 422, "detail"),
+    ("/remote_rm", {"response": "x", "label": None}, 422, "detail"),
+]
 
 
-@pytest.mark.parametrize("path", sorted(PATHS))
-def test_no_web_page_can_post_there(api: httpx.Client, path: str) -> None:
-    assert api.post(path, content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
+def test_errors_have_the_shape_that_a_client_expects(api: httpx.Client) -> None:
+    found = []
+    for path, body, _, shape in ERRORS:
+        answer = api.post(path, json=body)
+        found.append((path, body, answer.status_code, shape if shape in answer.json() else ""))
+    assert found == ERRORS
+
+
+def test_no_web_page_can_post_there(api: httpx.Client) -> None:
+    plain = {"Content-Type": "text/plain"}
+    statuses = {path: api.post(path, content=b"{}", headers=plain).status_code for path in PATHS}
+    assert statuses == dict.fromkeys(PATHS, 415)
 
 
 def test_a_request_without_room_is_held_until_there_is(
@@ -126,3 +127,35 @@ def test_a_request_without_room_is_held_until_there_is(
         assert not held.done()
         gate.touch()
         assert held.result().json() == 0.5
+
+
+def test_a_caller_that_hangs_up_leaves_no_work(
+    api: httpx.Client, two: str, worker: Workers, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    post(api, f"gate {gate}")
+    asked = {"prompt": "", "response": "```\nac never\n```", "label": two}
+    with pytest.raises(httpx.ReadTimeout):
+        api.post("/remote_rm", json=asked, timeout=0.2)
+
+    def states() -> list[str]:
+        return [batch["state"] for batch in api.get("/v1/batches").json()["batches"]]
+
+    wait_until(lambda: states() == ["cancelled", "running"], "it is cancelled")
+    gate.touch()
+    wait_until(lambda: states() == ["cancelled", "done"], "the other one ends")
+    assert worker.ran() == [f"gate {gate}"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_fault_of_ours_is_no_reward_unless_one_is_said(api: httpx.Client, two: str) -> None:
+    words = "```\nraise\n```"
+    message = {"type": "message", "content": [{"type": "output_text", "text": words}]}
+    verify = {"response": {"output": [message]}, "verifier_metadata": {"problem_id": two}}
+    slime = {"response": words, "label": two}
+    rewards = api.post("/get_reward", json={"query": [words], "labels": [two]}).json()
+    assert (rewards["rewards"], rewards["extra_logs"]["unscored"]) == ([0.0], [1.0])
+    assert api.post("/remote_rm", json=slime).status_code == 503
+    assert api.post("/remote_rm?unscored=-1", json=slime).json() == -1.0
+    assert api.post("/verify", json=verify).status_code == 503
+    assert api.post("/verify?unscored=0.25", json=verify).json()["reward"] == 0.25
