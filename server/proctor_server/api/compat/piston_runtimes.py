@@ -36,7 +36,7 @@ _NAMES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("d", ("gdc",), "d"),
     ("fortran", ("f90",), "fortran"),
     ("racket", ("rkt",), "racket"),
-    ("lisp", ("cl", "sbcl", "commonlisp"), "lisp"),
+    ("lisp", ("cl", "sbcl", "commonlisp"), "commonlisp"),
     ("prolog", ("plg",), "prolog"),
     ("erlang", ("erl", "escript"), "erlang"),
     ("elixir", ("exs",), "elixir"),
