@@ -12,20 +12,13 @@ from proctor.types import LimitsSpec, Verdict
 from proctor_server.api.compat.languages import E2B, known
 from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.notebook import CellOutput, notebook, outputs
-from proctor_server.api.compat.peer import Posted, checked, posted, refused, refusing
+from proctor_server.api.compat.peer import Posted, checked, detail, posted, refusing
 from proctor_server.api.compat.phases import return_code, stages
 from proctor_server.api.compat.texts import stderr, text
 from proctor_server.api.running import run
-from proctor_server.errors import ServerError
 from proctor_server.faults import refuse
 
-
-def refusal(error: ServerError) -> Response:
-    """An error as FastAPI, which the router is made with, writes it."""
-    return refused(error, {"detail": error.detail})
-
-
-router = APIRouter(route_class=refusing(refusal), include_in_schema=False)
+router = APIRouter(route_class=refusing(detail), include_in_schema=False)
 
 _NAMES = known(E2B)
 # Of one request's scripts: each waits by itself, and more would only wait.

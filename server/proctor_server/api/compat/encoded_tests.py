@@ -4,15 +4,13 @@ A pickle is a program. Of this one only what builds text, numbers, None, lists a
 carried out, and nothing in it may be larger than was allowed for.
 """
 
-import base64
-import binascii
 import io
 import json
 import pickle
 import pickletools
-import zlib
 from typing import NoReturn
 
+from proctor_server.api.compat.packed import unpacked
 from proctor_server.faults import refuse
 
 # Those that pickle.dumps writes for plain values, whatever its protocol. None calls anything.
@@ -54,22 +52,7 @@ def _from_text(text: str, most_bytes: int) -> object:
     try:
         return json.loads(text)
     except (json.JSONDecodeError, RecursionError):
-        return _unpickled(_inflated(text, most_bytes))
-
-
-def _inflated(text: str, most_bytes: int) -> bytes:
-    try:
-        packed = base64.b64decode(text, validate=True)
-        inflater = zlib.decompressobj()
-        # One byte more than there is room for tells a bomb from what just fits.
-        data = inflater.decompress(packed, most_bytes + 1)
-    except (binascii.Error, ValueError, zlib.error):
-        _refuse("is neither JSON nor base64 of zlib data")
-    if len(data) > most_bytes:
-        _refuse(f"holds more than {most_bytes} bytes when decompressed")
-    if not inflater.eof:
-        _refuse("is cut off")
-    return data
+        return _unpickled(unpacked(text, most_bytes, "tests"))
 
 
 class _Plain(pickle.Unpickler):

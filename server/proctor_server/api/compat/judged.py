@@ -15,6 +15,7 @@ from proctor_server.api.services import Services
 from proctor_server.api.waiting import pages
 from proctor_server.callers import Caller
 from proctor_server.door import Where, in_batch
+from proctor_server.errors import NotJudged
 from proctor_server.results import ResultLines
 
 
@@ -55,3 +56,8 @@ async def judged(
                 await services.batches.cancel(draft.id)
                 raise ClientDisconnect
     return [found[index] for index in range(len(items))]
+
+
+def not_judged(result: Result) -> NotJudged:
+    """The error for a result that says nothing about its program."""
+    return NotJudged(result.reason or "the submission was cancelled")

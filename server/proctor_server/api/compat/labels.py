@@ -11,13 +11,13 @@ from pydantic_core import from_json
 from proctor.errors import InvalidRequest
 from proctor.inline_problems import inline_problem, language_name
 from proctor.types import Item, Result, RewardPolicy
-from proctor_server.api.compat.judged import judged
+from proctor_server.api.compat.judged import judged, not_judged
 from proctor_server.api.compat.peer import checked
 from proctor_server.api.holding import Gone
 from proctor_server.api.services import Services
 from proctor_server.callers import Caller
 from proctor_server.door import Where
-from proctor_server.errors import BadRequest, NotJudged
+from proctor_server.errors import BadRequest
 from proctor_server.faults import refuse
 
 Policy = Annotated[
@@ -87,7 +87,7 @@ async def scored(
     for result in results:
         earned = result.reward if result.reward is not None else unscored
         if earned is None:
-            raise NotJudged(result.reason or "the submission was cancelled")
+            raise not_judged(result)
         found.append(Scored(earned, result))
     return found
 

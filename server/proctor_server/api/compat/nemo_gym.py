@@ -1,11 +1,8 @@
 """NeMo Gym's resources server for code: /verify."""
 
 import asyncio
-import base64
-import binascii
 import json
 import time
-import zlib
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,22 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from proctor.types import Extraction, Item, LimitsSpec, Result, TestCase, Verdict
 from proctor_server.api.access import most_bytes
 from proctor_server.api.compat import livecodebench
-from proctor_server.api.compat.judged import judged
+from proctor_server.api.compat.judged import judged, not_judged
 from proctor_server.api.compat.labels import Unscored
 from proctor_server.api.compat.limits import for_test
-from proctor_server.api.compat.peer import checked, posted, refused, refusing
-from proctor_server.errors import NotJudged, ServerError
+from proctor_server.api.compat.packed import unpacked
+from proctor_server.api.compat.peer import checked, detail, posted, refusing
 from proctor_server.extract import extract
 from proctor_server.faults import refuse
 
-
-def refusal(error: ServerError) -> Response:
-    """An error as FastAPI, which NeMo Gym's servers are made with, writes it."""
-    words = "; ".join(f"{one.field} {one.reason}" for one in error.errors)
-    return refused(error, {"detail": words or error.detail})
-
-
-router = APIRouter(route_class=refusing(refusal), include_in_schema=False)
+router = APIRouter(route_class=refusing(detail), include_in_schema=False)
 
 # Of one test, in seconds: unit_test_timeout_secs in its configuration.
 _TEST_S = 10.0
@@ -70,15 +60,15 @@ async def verify(request: Request, unscored: Unscored = None) -> Response:
     services, caller, asked = await posted(request, Verify)
     began = time.monotonic()
     words = output_text(asked.response)
-    code = extract(words, Extraction())
     limits = for_test(_TEST_S, services.settings.limit_rules())
     most = most_bytes(services, caller)
-    item = await asyncio.to_thread(to_item, asked.verifier_metadata, code, limits, most)
+    item = await asyncio.to_thread(to_item, asked.verifier_metadata, words, limits, most)
     [result] = await judged(
         services, caller, [item], request.is_disconnected, where=_where, stop="first_failure"
     )
     told = answer(result, unscored)
-    told |= {"extracted_model_output": words or None, "extracted_model_code": code or None}
+    told["extracted_model_output"] = words or None
+    told["extracted_model_code"] = extract(words, Extraction()) or None
     told["unit_tests_time_taken"] = round(time.monotonic() - began, 6)
     told["difficulty"] = asked.verifier_metadata.get("difficulty")
     return JSONResponse({**asked.model_dump(), **told})
@@ -98,12 +88,13 @@ def output_text(response: dict[str, JsonValue]) -> str:
     )
 
 
-def to_item(metadata: dict[str, JsonValue], code: str, limits: LimitsSpec, most_bytes: int) -> Item:
-    """The program with its tests, or with the id of its problem. Raises BadRequest."""
+def to_item(
+    metadata: dict[str, JsonValue], words: str, limits: LimitsSpec, most_bytes: int
+) -> Item:
+    """A response with its tests, or with the id of its problem. Raises BadRequest."""
     if (problem_id := metadata.get("problem_id")) is not None:
-        # An empty program is judged where it is a completion, and refused where it is a source.
-        program = {"source": code} if code.strip() else {"completion": ""}
-        return checked(Item, problem_id=problem_id, **program)
+        return checked(Item, problem_id=problem_id, completion=words)
+    code = extract(words, Extraction())
     tests = checked(UnitTests, **_unpacked(metadata.get("unit_tests"), most_bytes))
     cases: list[TestCase] = []
     for place, (given, expected) in enumerate(zip(tests.inputs, tests.outputs, strict=True)):
@@ -119,7 +110,7 @@ def answer(result: Result, unscored: float | None) -> dict[str, Any]:
     """The reward, and LiveCodeBench's code for each test that was run. Raises NotJudged."""
     if result.pass_rate is None:
         if unscored is None:
-            raise NotJudged(result.reason or "the submission was cancelled")
+            raise not_judged(result)
         return {"reward": unscored, "result": [], "metadata": {"error_message": "not judged"}}
     codes = [_CODES.get(test.verdict, -4) for test in result.tests]
     return {
@@ -140,13 +131,11 @@ def _unpacked(tests: JsonValue, most_bytes: int) -> dict[str, JsonValue]:
     if not isinstance(packed := tests.get("packed"), str):
         return tests
     try:
-        inflater = zlib.decompressobj()
-        data = inflater.decompress(base64.b64decode(packed, validate=True), most_bytes + 1)
-        found = json.loads(data) if len(data) <= most_bytes else None
-    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        found = json.loads(unpacked(packed, most_bytes, f"{where}.packed"))
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        refuse(where, "can't be unpacked", "give base64(zlib(JSON)) of a size that a body may have")
+        refuse(f"{where}.packed", "holds no object as JSON", "give inputs and outputs")
     return {**found, "fn_name": tests.get("fn_name")}
 
 
@@ -155,4 +144,5 @@ def _parts(content: JsonValue) -> list[JsonValue]:
 
 
 def _where(_: int, name: str) -> str:
-    return f"verifier_metadata.{name}"
+    program = name in ("completion", "continuation")
+    return "response" if program else f"verifier_metadata.{name}"

@@ -14,22 +14,14 @@ from proctor_sandbox.agent import asserts
 from proctor_server.api.access import most_bytes
 from proctor_server.api.compat import livecodebench
 from proctor_server.api.compat.encoded_tests import decoded
-from proctor_server.api.compat.judged import judged
+from proctor_server.api.compat.judged import judged, not_judged
 from proctor_server.api.compat.limits import for_test
-from proctor_server.api.compat.peer import Posted, posted, refused, refusing
+from proctor_server.api.compat.peer import Posted, detail, posted, refusing
 from proctor_server.door import alone
-from proctor_server.errors import NotJudged, ServerError
 from proctor_server.faults import refuse
 from proctor_server.limit_rules import LimitRules
 
-
-def refusal(error: ServerError) -> Response:
-    """An error as FastAPI, which that API is made with, writes it."""
-    words = "; ".join(f"{one.field} {one.reason}" for one in error.errors)
-    return refused(error, {"detail": words or error.detail})
-
-
-router = APIRouter(route_class=refusing(refusal), include_in_schema=False)
+router = APIRouter(route_class=refusing(detail), include_in_schema=False)
 
 _FAILED = (0, -1.0)
 
@@ -98,7 +90,7 @@ def answer(count: int, places: Iterable[int], result: Result | None) -> dict[str
     """The answer for so many tests, of which those at `places` were judged. Raises NotJudged."""
     told = [_FAILED] * count
     if result is not None and result.pass_rate is None:
-        raise NotJudged(result.reason or "the submission was cancelled")
+        raise not_judged(result)
     for place, test in zip(places, result.tests if result else (), strict=False):
         if test.verdict is Verdict.AC:
             told[place] = 1, test.wall_time_s

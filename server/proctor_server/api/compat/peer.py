@@ -53,6 +53,12 @@ def refused(error: ServerError, content: object, status: int | None = None) -> R
     return JSONResponse(content, status_code=status, headers=HEADERS.get(status))
 
 
+def detail(error: ServerError) -> Response:
+    """An error as FastAPI writes it, which most peers' servers are made with."""
+    words = "; ".join(f"{one.field} {one.reason}" for one in error.errors)
+    return refused(error, {"detail": words or error.detail})
+
+
 def refusing(refusal: Callable[[ServerError], Response]) -> type[APIRoute]:
     """A class of routes that answer our errors as the peer's client expects them."""
 

@@ -7,8 +7,8 @@ It is known by its files: `main.cpp` or `main.python`, `input.txt`, `correct_out
 from typing import Any
 
 from proctor.runs import Phase, RunRequest, RunResult
-from proctor.types import Comparer, Item, LimitsSpec, Problem, Result, StdinTest, Verdict
-from proctor_server.api.compat.judged import judged
+from proctor.types import Comparer, Item, LimitsSpec, Problem, StdinTest, Verdict
+from proctor_server.api.compat.judged import judged, not_judged
 from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.peer import checked
 from proctor_server.api.compat.piston_request import Execute
@@ -42,13 +42,15 @@ async def graded(services: Services, caller: Caller, asked: Execute, gone: Gone)
     files = {file.name or "": file.content for file in asked.files}
     if _CHECKER not in files:
         [result] = await judged(services, caller, [to_item(files, rules)], gone, where=alone)
-        return answer(asked, _verdict(result))
+        if result.verdict is None or result.verdict is Verdict.IE:
+            raise not_judged(result)
+        return answer(asked, result.verdict)
     wanted = to_run(files, rules)
     ran = await run(services, caller, wanted, gone)
     if ran.verdict is Verdict.AC and ran.run is not None:
         told = await run(services, caller, to_checker(files, ran.run, rules), gone)
         return answer(asked, checkers_verdict(told))
-    return answer(asked, _known(ran.verdict, ran.reason))
+    return answer(asked, _known(ran))
 
 
 def to_item(files: dict[str, str], rules: LimitRules) -> Item:
@@ -89,9 +91,8 @@ def to_checker(files: dict[str, str], phase: Phase, rules: LimitRules) -> RunReq
 
 def checkers_verdict(told: RunResult) -> Verdict:
     """What a checker says. One that breaks down says nothing good. Raises NotJudged."""
-    _known(told.verdict, told.reason)
     words = text(told.run.stdout).split() if told.run is not None else []
-    right = told.verdict is Verdict.AC and words[-1:] == ["1"]
+    right = _known(told) is Verdict.AC and words[-1:] == ["1"]
     return Verdict.AC if right else Verdict.WA
 
 
@@ -109,14 +110,10 @@ def _stage(code: int, stdout: str, verdict: Verdict) -> dict[str, Any]:
     return {"stdout": stdout, "stderr": words, "output": stdout + words, "code": code} | nothing
 
 
-def _verdict(result: Result) -> Verdict:
-    return _known(result.verdict or Verdict.IE, result.reason)
-
-
-def _known(verdict: Verdict, reason: str | None) -> Verdict:
-    if verdict is Verdict.IE:
-        raise NotJudged(reason or "the submission was cancelled")
-    return verdict
+def _known(told: RunResult) -> Verdict:
+    if told.verdict is Verdict.IE:
+        raise NotJudged(told.reason or "the run was cancelled")
+    return told.verdict
 
 
 def _program(files: dict[str, str]) -> tuple[str, str]:

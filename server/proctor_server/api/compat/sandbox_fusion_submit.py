@@ -20,11 +20,10 @@ from proctor.types import (
     Verdict,
 )
 from proctor_sandbox.languages import LANGUAGES
-from proctor_server.api.compat.judged import judged
+from proctor_server.api.compat.judged import judged, not_judged
 from proctor_server.api.compat.limits import for_test
 from proctor_server.api.compat.peer import Posted, checked, posted, refusing
 from proctor_server.api.compat.sandbox_fusion import language, refusal
-from proctor_server.errors import NotJudged
 from proctor_server.extract import extract
 from proctor_server.faults import refuse
 from proctor_server.limit_rules import LimitRules
@@ -123,7 +122,7 @@ def provided_tests(test: JsonValue) -> list[TestCase]:
 def answer(asked: Submit, item: Item, result: Result) -> dict[str, Any]:
     """An EvalResult. Raises NotJudged for a fault of ours."""
     if result.pass_rate is None:
-        raise NotJudged(result.reason or "the submission was cancelled")
+        raise not_judged(result)
     code = extract(asked.completion, Extraction())
     tests = item.problem.tests if item.problem is not None else [None] * len(result.tests)
     full = bool(asked.config.extra.get("return_full_case"))
