@@ -108,6 +108,40 @@ def test_no_web_page_can_post_there(api: httpx.Client) -> None:
     assert statuses == dict.fromkeys(PATHS, 415)
 
 
+JUNK: list[Any] = [None, -1, 1e300, "\0", [[None]], {}, {"x": [1]}]
+CONFIG = {"language": "python", "run_timeout": 1, "provided_data": {"test": ["assert f()"]}}
+FILES = [{"name": "main.py", "content": "x"}]
+# Requests that are right, or nearly: each of their fields is replaced by each kind of junk.
+WHOLE: dict[str, dict[str, Any]] = {
+    "/run_code": RUN | {"stdin": "", "files": {"a": ""}, "fetch_files": [], "run_timeout": 1},
+    "/run_jupyter": {"cells": ["1"], "cell_timeout": 1, "total_timeout": 1, "files": {}},
+    "/submit": {"dataset": "x", "id": 1, "completion": "```\nac\n```", "config": CONFIG},
+    "/list_ids": {"dataset": "x", "offset": 0, "limit": 1},
+    "/get_prompt_by_id": {"dataset": "x", "id": 1},
+    "/test_program": {"program": "ac", "tests": ["assert f()"], "max_execution_time": 1},
+    "/test_program_stdio": {"program": "ac", "tests": [{"input": "", "output": ""}]},
+    "/get_reward": {"query": ["x"], "prompts": ["x"], "labels": ["two"]},
+    "/remote_rm": {"response": "x", "label": {"inputs": [""], "outputs": [""]}},
+    "/verify": {
+        "response": {"output": []},
+        "verifier_metadata": {"unit_tests": {"inputs": [""], "outputs": [""]}},
+    },
+    "/execute_batch": {"scripts": ["x"], "languages": ["python"], "timeout": 1},
+    "/api/v2/execute": {"language": "py", "version": "*", "files": FILES, "run_timeout": 1},
+}
+
+
+@pytest.mark.usefixtures("worker", "two")
+def test_no_body_is_a_fault_of_ours(api: httpx.Client) -> None:
+    faults = []
+    for path, whole in WHOLE.items():
+        for body in [*JUNK, *({**whole, name: junk} for name in whole for junk in JUNK)]:
+            answer = api.post(path, json=body)
+            if answer.status_code == 500:
+                faults.append((path, body))
+    assert not faults
+
+
 def test_a_request_without_room_is_held_until_there_is(
     guarded: httpx.Client, worker: Workers, redis_client: "redis.Redis", tmp_path: Path
 ) -> None:
