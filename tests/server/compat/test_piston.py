@@ -184,11 +184,15 @@ def test_other_errors_keep_their_status() -> None:
 )
 def test_a_range_of_versions_is_npms(name: str, wanted: str, found: str | None) -> None:
     versions = {"python": "Python 3.11.2", "cpp": "g++ (Debian 12.2.0-14+deb12u1) 12.2.0"}
-    runtime = newest(name, wanted, versions)
+    runtime = newest(name, wanted, runtimes({"python", "cpp"}, versions))
     assert (runtime and runtime.version) == found
 
 
 def test_runtimes_are_listed_by_pistons_names() -> None:
-    listed = {one.name: one for one in runtimes({"python": "3.11"})}
-    assert listed["python"].described()["version"] == "3.11.0"
-    assert "cpp" in listed["c++"].aliases
+    python, cpp = runtimes({"python", "cpp"}, {"python": "3.11"})
+    assert python.described() == {
+        "language": "python",
+        "version": "3.11.0",
+        "aliases": ["py", "py3", "python3"],
+    }
+    assert (cpp.name, cpp.version, "cpp" in cpp.aliases) == ("c++", "0.0.0", True)

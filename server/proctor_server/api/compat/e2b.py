@@ -9,7 +9,7 @@ from pydantic import Field
 
 from proctor.runs import RunRequest, RunResult
 from proctor.types import LimitsSpec, Verdict
-from proctor_server.api.compat.languages import E2B, known
+from proctor_server.api.compat.languages import E2B, here, known
 from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.notebook import CellOutput, notebook, outputs
 from proctor_server.api.compat.peer import Posted, checked, detail, posted, refusing
@@ -54,12 +54,12 @@ async def execute_batch(request: Request) -> Response:
     if len(asked.scripts) > most:
         refuse("scripts", f"has more than {most} entries", "post several batches")
     limits = for_run(asked.timeout, services.settings.limit_rules())
+    able = {name: ours for name, ours in _NAMES.items() if ours in here(services)}
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def executed(script: str, name: str) -> dict[str, Any]:
-        if name not in _NAMES:
-            here = ", ".join(sorted(_NAMES))
-            return _failed(f"the language is {name[:40]!r}, which is none of {here}")
+        if name not in able:
+            return _failed(f"the language is {name[:40]!r}, which is none of {', '.join(able)}")
         wanted = to_run(script, _NAMES[name], limits)
         async with room:
             result = await run(services, caller, wanted, request.is_disconnected)

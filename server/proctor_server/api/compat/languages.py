@@ -1,8 +1,9 @@
 """What peers call languages: each peer's names, and ours for them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from proctor_sandbox.languages import LANGUAGES
+from proctor_server.api.services import Services
 
 # Left out are modes that are more than a language: those that also run tests (go_test, pytest,
 # junit, jest, D_ut, where a plain run would find no fault), and cuda, lean and kotlin_script.
@@ -17,6 +18,11 @@ E2B = {
     "python": "python", "javascript": "javascript", "js": "javascript", "typescript": "typescript",
     "ts": "typescript", "r": "r", "java": "java", "bash": "bash",
 }  # fmt: skip
+
+
+def here(services: Services) -> Collection[str]:
+    """Languages that workers have; while nobody has told, all that there are."""
+    return services.languages or LANGUAGES.keys()
 
 
 def known(names: Mapping[str, str]) -> dict[str, str]:

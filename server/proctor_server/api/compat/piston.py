@@ -2,7 +2,6 @@
 
 import binascii
 import signal
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +14,7 @@ from proctor.types import Verdict
 from proctor_sandbox.limits import MIB
 from proctor_server.api.access import admit
 from proctor_server.api.compat import piston_codeforces
+from proctor_server.api.compat.languages import here
 from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.peer import checked, posted, refused, refusing
 from proctor_server.api.compat.phases import signal_number, stages
@@ -22,6 +22,7 @@ from proctor_server.api.compat.piston_request import Execute, File
 from proctor_server.api.compat.piston_runtimes import Runtime, newest, runtimes
 from proctor_server.api.compat.texts import inside, stderr, text
 from proctor_server.api.running import run
+from proctor_server.api.services import Services, of
 from proctor_server.callers import Scope
 from proctor_server.errors import BadRequest, ServerError
 from proctor_server.faults import refuse
@@ -37,8 +38,6 @@ def refusal(error: ServerError) -> Response:
 
 router = APIRouter(prefix="/api/v2", route_class=refusing(refusal), include_in_schema=False)
 
-# What each language says of itself. No worker tells it yet: all are 0.0.0, which `*` is good for.
-_VERSIONS: Mapping[str, str] = {}
 # Milliseconds; Piston's own defaults.
 _RUN_MS, _COMPILE_MS = 3000.0, 10_000.0
 
@@ -47,7 +46,7 @@ _RUN_MS, _COMPILE_MS = 3000.0, 10_000.0
 async def list_runtimes(request: Request) -> list[dict[str, Any]]:
     """Languages with their versions and other names."""
     admit(request, Scope.READ)
-    return [one.described() for one in runtimes(_VERSIONS)]
+    return [one.described() for one in _here(of(request))]
 
 
 @router.post("/execute")
@@ -58,7 +57,7 @@ async def execute(request: Request) -> Response:
         return JSONResponse(
             await piston_codeforces.graded(services, caller, asked, request.is_disconnected)
         )
-    runtime = newest(asked.language, asked.version, _VERSIONS)
+    runtime = newest(asked.language, asked.version, _here(services))
     if runtime is None:
         raise BadRequest(f"{asked.language}-{asked.version} runtime is unknown"[:200])
     wanted = to_run(asked, runtime, services.settings.limit_rules())
@@ -103,6 +102,11 @@ def answer(result: RunResult, runtime: Runtime) -> dict[str, Any]:
     phase = ran or compiled
     told["run"] = _failure(result.reason) if phase is None else _stage(phase)
     return told
+
+
+def _here(services: Services) -> list[Runtime]:
+    versions = {name: said for one in services.workers for name, said in one.versions.items()}
+    return runtimes(here(services), versions)
 
 
 def _is_text(file: File) -> bool:

@@ -1,13 +1,11 @@
 """Piston's runtimes: our languages by its names, and the versions that a range asks for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from semantic_version import NpmSpec, Version
-
-from proctor_sandbox.languages import LANGUAGES
 
 # What Piston calls a language, what else, and what we call it.
 _NAMES: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -61,22 +59,22 @@ class Runtime:
         return {"language": self.name, "version": self.version, "aliases": list(self.aliases)}
 
 
-def runtimes(versions: Mapping[str, str]) -> list[Runtime]:
-    """The languages that are here; `versions` has what each says of itself, by our names."""
+def runtimes(languages: Collection[str], versions: Mapping[str, str]) -> list[Runtime]:
+    """The runtimes of our languages; one that says no version has 0.0.0."""
     return [
         Runtime(name, aliases, _semantic(versions.get(language, "")), language)
         for name, aliases, language in _NAMES
-        if language in LANGUAGES
+        if language in languages
     ]
 
 
-def newest(name: str, wanted: str, versions: Mapping[str, str]) -> Runtime | None:
+def newest(name: str, wanted: str, among: Iterable[Runtime]) -> Runtime | None:
     """The runtime of a name whose version is in a range as npm has them; None: there is none."""
     try:
         accepted = NpmSpec(wanted)
     except ValueError:
         return None
-    for runtime in runtimes(versions):
+    for runtime in among:
         if name in (runtime.name, *runtime.aliases) and Version(runtime.version) in accepted:
             return runtime
     return None
