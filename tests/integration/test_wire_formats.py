@@ -183,7 +183,8 @@ CELLS = [
     'raise RuntimeError("error message")',
     "class C:\n    def _repr_html_(self): return '<b>'\n    def __repr__(self): return 'C'\nC()",
     "import subprocess; subprocess.run(['echo', 'from a child']).returncode",
-    "open('left.txt', 'w').write(open('given.txt').read() + str(a));",
+    "left = open('left.txt', 'w'); left.write(open('given.txt').read() + str(a));",
+    "import os; os.mkdir('d'); os.chdir('d'); raise ValueError('\\ud800')",
 ]
 
 
@@ -204,6 +205,7 @@ def test_the_sdk_runs_cells_one_after_the_other() -> None:
         ("", ""),
         ("from a child\n", ""),
         ("", ""),
+        ("", ""),
     ]
     assert [cell.display for cell in result.cells] == [
         [],
@@ -214,10 +216,12 @@ def test_the_sdk_runs_cells_one_after_the_other() -> None:
         [{"text/plain": "C", "text/html": "<b>"}],
         [{"text/plain": "0"}],
         [],
+        [],
     ]
     [error] = result.cells[4].error
     assert (error["ename"], error["evalue"]) == ("RuntimeError", "error message")
     assert '  File "<cell 5>", line 1' in error["traceback"][1]
+    assert result.cells[8].error[0]["evalue"] == "?"
     assert result.files == {"left.txt": base64.b64encode(b"given 123").decode()}
 
 
@@ -227,6 +231,12 @@ def test_the_sdk_runs_cells_one_after_the_other() -> None:
         (["while True: pass", "1"], {"cell_timeout": 0.3}, "Success", ["CellTimeoutError", None]),
         (["import sys; sys.exit(3)", "1"], {}, "Success", ["SystemExit", None]),
         (["import os; os._exit(3)", "1"], {}, "Failed", []),
+        (
+            ["import threading, time; threading.Thread(target=time.sleep, args=[60]).start()"],
+            {},
+            "Success",
+            [None],
+        ),
         (["while True: pass", "1"], {"total_timeout": 0.5}, "Failed", []),
     ],
 )

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 import types
 from typing import Any
@@ -91,6 +92,10 @@ class Notebook:
         shown = {"display": self._displayed, "has_value": self._has_value}
         return {**written, **shown, "error": errors}
 
+    def close(self) -> None:
+        """Forget what cells made: files that they left open are flushed with that."""
+        self._main.__dict__.clear()
+
     def _execute(self, name: str, source: str) -> None:
         # Where tracebacks find the text of a cell.
         linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
@@ -129,15 +134,20 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 def _main() -> None:
+    # Cells may go to another folder.
+    left = os.path.abspath(_OUTPUTS)
     with open(_CELLS) as file:
         asked = json.load(file)
     os.unlink(_CELLS)
     notebook = Notebook(asked["cell_timeout"])
     outputs = [notebook.run(number, cell) for number, cell in enumerate(asked["cells"], 1)]
-    with open(_OUTPUTS, "w") as file:
-        json.dump(outputs, file, default=str)
-    # Threads that a cell has left shall not keep the notebook.
-    os._exit(0)
+    # Half of a surrogate pair is text to Python alone.
+    with open(left, "w", encoding="utf-8", errors="replace") as file:
+        json.dump(outputs, file, ensure_ascii=False, default=str)
+    notebook.close()
+    if threading.active_count() > 1:
+        # Threads that a cell has left shall not keep the notebook.
+        os._exit(0)
 
 
 _main()
