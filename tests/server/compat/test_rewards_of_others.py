@@ -7,40 +7,16 @@ from typing import Any
 
 import pytest
 
-from proctor.types import CallTest, LimitsSpec, Result, StdinTest, TestResult, Verdict
+from proctor.types import CallTest, LimitsSpec, Result, StdinTest, Verdict
 from proctor_server.api.compat import livecodebench, nemo_gym, open_instruct, openrlhf
 from proctor_server.api.compat.labels import Scored, labelled
 from proctor_server.errors import BadRequest, NotJudged
-from tests.server.compat.results import AC, CE, RE, TLE
+from tests.server.compat.results import AC, CE, RE, TLE, result
 
 WA, IE = Verdict.WA, Verdict.IE
 LIMITS = LimitsSpec()
 MOST = 1_000_000
 GROUND_TRUTH = {"inputs": ["1", "2"], "outputs": ["2", "4"]}
-
-
-def one_test(verdict: Verdict) -> TestResult:
-    numbers: dict[str, Any] = {"cpu_time_s": 0.1, "wall_time_s": 0.25, "memory_mb": 8}
-    return TestResult(verdict=verdict, passed=int(verdict is AC), total=1, **numbers)
-
-
-def result(verdict: Verdict | None, *tests: Verdict, **said: Any) -> Result:
-    passed, total = tests.count(AC), max(1, len(tests))
-    judged = verdict not in (None, IE)
-    fields: dict[str, Any] = {
-        "index": 0,
-        "submission_id": "s",
-        "problem_id": "p",
-        "language": "python",
-        "verdict": verdict,
-        "pass_rate": passed / total if judged else None,
-        "reward": passed / total if judged else None,
-        "passed": passed,
-        "total": total,
-        "tests": [one_test(one) for one in tests],
-    }
-    return Result(**fields | said)
-
 
 # -- labels -----------------------------------------------------------------------------------
 

@@ -8,8 +8,7 @@ from proctor.types import AssertionTest, LimitsSpec, PublicRun, StdinTest, Verdi
 from proctor_server.api.compat.sandbox_fusion_submit import Submit, answer, provided_tests, to_item
 from proctor_server.errors import BadRequest, NotJudged
 from proctor_server.limit_rules import LimitRules
-from tests.server.compat.results import AC, CE, RE, TLE
-from tests.server.compat.test_rewards_of_others import one_test, result
+from tests.server.compat.results import AC, CE, RE, TLE, one_test, result
 
 WA = Verdict.WA
 CASE = {"input": {"stdin": "1"}, "output": {"stdout": "2"}}
