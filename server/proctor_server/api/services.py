@@ -52,11 +52,14 @@ class Services:
     listing: Listing
     sessions: Sessions
     workers: list[Announcement] = field(default_factory=list)
+    # All that workers have had since this process began: one that is started again may be away.
+    languages: set[str] = field(default_factory=set)
     memory: Memory = field(default_factory=Memory)
 
     async def look(self) -> None:
         """Look who works, how much waits and what room there is. Raises StoreUnavailable."""
         self.workers = await present(self.redis)
+        self.languages.update(*(one.languages for one in self.workers))
         self.memory = await read_memory(self.redis)
         self.intake.room = not self.memory.nearly_full
         with translated():
