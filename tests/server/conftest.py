@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from proctor_server.api.app import create_app
 from proctor_server.settings import Settings
-from tests.conftest import redis_address
+from tests.conftest import NO_AUTHORITIES, redis_address
 from tests.server import stand_in
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,8 @@ def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[httpx.Cl
     try:
         wait_until(lambda: server.started or not thread.is_alive(), "the API is up")
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=30, verify=NO_AUTHORITIES) as client:
             yield client
     finally:
         server.should_exit = True
