@@ -19,6 +19,7 @@ from proctor_sandbox.docker_backend import OWNER_LABEL
 from proctor_sandbox.owner import Owner
 from proctor_server.supervisor import Supervisor
 from proctor_server.up import StackOptions, free_port, stack
+from tests.conftest import NO_AUTHORITIES
 from tests.integration.stack import until
 
 Kind = Literal["docker", "bubblewrap"]
@@ -72,7 +73,10 @@ class ChaosStack:
         """Whether programs posted now will be run."""
         try:
             return httpx.get(
-                f"http://127.0.0.1:{self.port}/readyz", trust_env=False, timeout=20
+                f"http://127.0.0.1:{self.port}/readyz",
+                trust_env=False,
+                timeout=20,
+                verify=NO_AUTHORITIES,
             ).is_success
         except httpx.TransportError:
             return False

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from proctor.types import Item
+from tests.conftest import NO_AUTHORITIES
 
 
 def until(holds: Callable[[], bool], what: str, within_s: float = 90) -> None:
@@ -65,7 +66,9 @@ class Stack:
         for name, process in self.processes.items():
             assert process.poll() is None, f"the {name} ended"
         try:
-            return httpx.get(f"{self.url}/readyz", trust_env=False).is_success
+            return httpx.get(
+                f"{self.url}/readyz", trust_env=False, verify=NO_AUTHORITIES
+            ).is_success
         except httpx.TransportError:
             return False
 

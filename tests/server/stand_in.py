@@ -1,6 +1,7 @@
 """A worker whose verifier needs no sandbox: a program's source says what becomes of it.
 
-Run as `python -m tests.server.stand_in` with PROCTOR_* set, it is a real RQ worker.
+Run as `python -m tests.server.stand_in` with PROCTOR_* set, it is a real RQ worker; `main` makes
+one of a forked process.
 
 | source | what happens |
 | --- | --- |
@@ -111,6 +112,16 @@ def equip(_: Settings, problem: Callable[[str], Problem]) -> Equipment:
         counts=lambda: {"started": 1},
         close=lambda: None,
     )
+
+
+def main(environment: dict[str, str], errors: Path) -> None:
+    """What a process of its own with this environment would do; its stderr goes to a file."""
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
+    with errors.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    sys.exit(run(Settings(), equip))
 
 
 if __name__ == "__main__":

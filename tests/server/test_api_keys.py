@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from proctor_server.settings import Settings
+from tests.conftest import NO_AUTHORITIES
 from tests.server.conftest import TWO_TESTS, Workers, post, results, serving, wait_until
 
 _FILE = """
@@ -33,7 +34,9 @@ class As:
 
     def __call__(self, name: str | None) -> httpx.Client:
         headers = {} if name is None else {"Authorization": f"Bearer key-{name}"}
-        return httpx.Client(base_url=self._api.base_url, headers=headers, timeout=30)
+        return httpx.Client(
+            base_url=self._api.base_url, headers=headers, timeout=30, verify=NO_AUTHORITIES
+        )
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from proctor_server.api.app import create_app
 from proctor_server.api.services import services
 from proctor_server.callers import Callers
 from proctor_server.settings import Settings
-from tests.server.conftest import Workers, post, results, serving, wait_until
+from tests.server.conftest import Workers, exit_code, post, results, serving, wait_until
 
 
 def test_ready_only_with_a_worker_and_says_which_sandbox(
@@ -29,7 +29,7 @@ def test_ready_only_with_a_worker_and_says_which_sandbox(
         "sandboxes": ["stand-in (none)"],
     }
     process.terminate()
-    process.wait(10)
+    assert exit_code(process, 10) == 0
     # It signs off; one that is killed is off the list after 15 s.
     assert api.get("/readyz").status_code == 503
 

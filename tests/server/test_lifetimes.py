@@ -9,7 +9,7 @@ import redis
 
 from proctor_server.settings import Settings
 from proctor_server.store import keys
-from tests.server.conftest import TWO_TESTS, Workers, post, results, wait_until
+from tests.server.conftest import TWO_TESTS, Workers, exit_code, post, results, wait_until
 
 _FOR_EVER = ("for ever", "while it is needed", "pruned")
 
@@ -69,6 +69,6 @@ def test_a_workers_own_keys_go_with_it(
     process = workers.start()
     wait_until(lambda: redis_client.zcard(keys.WORKERS) == 1, "a worker is there")
     process.terminate()
-    assert process.wait(timeout=20) == 0
+    assert exit_code(process) == 0
     assert redis_client.keys(f"{keys.WORKER}*") == []
     assert [key for key in timeless(redis_client) if key.startswith("rq:worker")] == []

@@ -86,7 +86,7 @@ def test_a_worker_keeps_its_results_and_writes_them_later(
     wait_until(lambda: api.get("/readyz").is_success, "all is well again")
     # The same worker goes on; it was not started again, and nothing ran twice.
     assert len(results(api, post(api, "ac after"))) == 2
-    assert [process.poll() for process in worker.processes] == [None]
+    assert [process.exitcode for process in worker.processes] == [None]
     assert sorted(worker.ran()) == ["ac", "ac after", f"gate {gate}"]
 
 

@@ -10,7 +10,15 @@ import httpx
 import pytest
 
 from proctor_server.settings import Settings
-from tests.server.conftest import TWO_TESTS, Workers, post, results, serving, wait_until
+from tests.server.conftest import (
+    TWO_TESTS,
+    Workers,
+    exit_code,
+    post,
+    results,
+    serving,
+    wait_until,
+)
 from tests.server.test_worker import _start_redis
 
 
@@ -46,14 +54,14 @@ def test_api_and_worker_wait_for_redis_and_say_so(
         worker = workers.start(PROCTOR_REDIS_URL=settings.redis_url)
         said = f"waiting for Redis at {socket}: "
         wait_until(lambda: said in workers.errors(), "the worker says so")
-        assert worker.poll() is None
+        assert worker.is_alive()
         with redis_at(socket):
             wait_until(lambda: _stored(api), "the API goes on")
             *lines, _ = results(api, post(api, "ac"))
             assert [line["verdict"] for line in lines] == ["AC"]
             assert "Redis answers" in workers.errors()
             worker.terminate()
-            assert worker.wait(20) == 0
+            assert exit_code(worker) == 0
 
 
 def test_a_stream_is_taken_up_at_its_cursor_after_a_restart_of_the_api(

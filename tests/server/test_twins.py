@@ -1,23 +1,27 @@
 """A worker that stood still while another took its work up: its late answers count for nothing."""
 
+import os
 import signal
-import subprocess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
 import redis
 
-from tests.server.conftest import Workers, post, results, wait_until
+from tests.server.conftest import Workers, exit_code, post, results, wait_until
 
 
-def run_and_freeze(
-    api: httpx.Client, workers: Workers, mark: Path
-) -> tuple[str, "subprocess.Popen[bytes]"]:
+def send(process: BaseProcess, number: signal.Signals) -> None:
+    assert process.pid is not None
+    os.kill(process.pid, number)
+
+
+def run_and_freeze(api: httpx.Client, workers: Workers, mark: Path) -> tuple[str, BaseProcess]:
     """A batch, and the worker that was stopped while it ran the first program of it."""
     first = workers.start()
     batch = post(api, f"late {mark}", "ac")
     wait_until(mark.exists, "the program runs")
-    first.send_signal(signal.SIGSTOP)
+    send(first, signal.SIGSTOP)
     return batch, first
 
 
@@ -32,10 +36,10 @@ def test_a_late_twin_changes_nothing(
         *answered, _ = results(api, batch, wait=25)
         assert [line["verdict"] for line in answered] == ["AC", "AC"]
         second.terminate()
-        second.wait()
+        assert exit_code(second) == 0
         Path(f"{mark}.go").touch()
     finally:
-        first.send_signal(signal.SIGCONT)
+        send(first, signal.SIGCONT)
     # The first worker ends its run, with another verdict, and only then takes this.
     assert len(results(api, post(api, "ac, later"))) == 2
     *again, end = results(api, batch, wait=0)
@@ -59,10 +63,10 @@ def test_a_twin_that_is_told_to_stop_puts_nothing_back(
         workers.start()
         assert len(results(api, batch, wait=25)) == 3
         Path(f"{mark}.go").touch()
-        first.send_signal(signal.SIGTERM)
+        first.terminate()
     finally:
-        first.send_signal(signal.SIGCONT)
-    assert first.wait(20) == 0
+        send(first, signal.SIGCONT)
+    assert exit_code(first) == 0
     wait_until(lambda: not redis_client.keys("rq:job:*"), "no job is left")
     assert len(results(api, batch, wait=0)) == 3
     assert workers.ran().count("ac") == 1

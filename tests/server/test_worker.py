@@ -19,7 +19,15 @@ from rq.serializers import JSONSerializer
 from proctor_server.chunk_job import RETRIES
 from proctor_server.settings import Settings
 from tests.conftest import _redis_server
-from tests.server.conftest import TWO_TESTS, Workers, post, results, serving, wait_until
+from tests.server.conftest import (
+    TWO_TESTS,
+    Workers,
+    exit_code,
+    post,
+    results,
+    serving,
+    wait_until,
+)
 
 
 def test_a_dead_workers_job_is_taken_up_by_another(
@@ -30,9 +38,7 @@ def test_a_dead_workers_job_is_taken_up_by_another(
     tmp_path: Path,
 ) -> None:
     batch = post(api, "ac before", f"die once {tmp_path / 'died'}", "ac after")
-    first = workers.start()
-    first.wait(20)
-    assert first.returncode == -signal.SIGKILL
+    assert exit_code(workers.start()) == -signal.SIGKILL
     _start_another(workers, redis_client)
     began = time.monotonic()
     *lines, end = results(api, batch, wait=30)
@@ -50,7 +56,7 @@ def test_a_death_on_another_machine_is_noticed_by_the_heart(
     tmp_path: Path,
 ) -> None:
     batch = post(api, f"die once {tmp_path / 'died'}")
-    workers.start().wait(20)
+    assert exit_code(workers.start()) == -signal.SIGKILL
     died = time.monotonic()
     (execution,) = redis_client.scan_iter("rq:execution:*")
     redis_client.hset(execution, "worker_name", "elsewhere.0.1.2.abcdef")
@@ -69,7 +75,7 @@ def test_what_a_dead_worker_answered_is_not_run_again(
     sources = [f"ac {i}" for i in range(40)]
     sources[20] = f"die once {tmp_path / 'died'}"
     batch = post(api, *sources)
-    workers.start().wait(20)
+    assert exit_code(workers.start()) == -signal.SIGKILL
     answered = len(results(api, batch, wait=0)) - 1
     workers.start()
     assert len(results(api, batch, wait=30)) == 41
@@ -84,7 +90,7 @@ def test_what_a_dead_worker_held_goes_before_what_waits(
     sources = [f"ac {i}" for i in range(60)]
     sources[0] = f"die once {tmp_path / 'died'}"
     batch = post(api, *sources)
-    workers.start().wait(20)
+    assert exit_code(workers.start()) == -signal.SIGKILL
     (before,) = workers.ran()
     workers.start()
     assert len(results(api, batch, wait=30)) == 61
@@ -155,6 +161,7 @@ def test_a_worker_without_a_sandbox_waits_and_says_so(
     tried_again = time.monotonic() + 3  # longer than a worker waits between two tries
     while time.monotonic() < tried_again:
         assert api.get("/readyz").status_code == 503
+        time.sleep(0.1)
     away.unlink()
     assert [line["verdict"] for line in results(api, batch)[:-1]] == ["AC"]
     wait_until(lambda: api.get("/readyz").status_code == 200, "the API is ready")
@@ -182,11 +189,11 @@ def test_a_stopped_worker_ends_its_program_and_hands_back_the_rest(
     process = workers.start()
     batch = post(api, *(f"gate {gate} {i}" for i in range(20)))
     wait_until(workers.ran, "a program runs")
-    process.send_signal(signal.SIGTERM)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.3)
+    process.terminate()
+    process.join(0.3)
+    assert process.is_alive()
     gate.touch()
-    assert process.wait(20) == 0
+    assert exit_code(process) == 0
     assert len(workers.ran()) < 20
     assert api.get(f"/v1/batches/{batch}").json()["completed"] == len(workers.ran())
     # At once, and without a retry being used up: nobody died.
@@ -203,19 +210,19 @@ def test_a_second_signal_ends_a_worker_at_once(
     process = workers.start()
     post(api, f"gate {tmp_path / 'never'}")
     wait_until(workers.ran, "a program runs")
-    process.send_signal(signal.SIGTERM)
+    process.terminate()
     # RQ takes a second signal within a second for an echo of the first.
     deadline = time.monotonic() + 20
-    while process.poll() is None and time.monotonic() < deadline:
-        process.send_signal(signal.SIGTERM)
+    while process.is_alive() and time.monotonic() < deadline:
+        process.terminate()
         time.sleep(0.2)
-    assert process.wait(20) is not None
+    assert exit_code(process) == 0
 
 
 def test_an_idle_worker_stops_soon(worker: Workers) -> None:
     (process,) = worker.processes
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    process.terminate()
+    assert exit_code(process, 5) == 0
 
 
 def test_a_job_lost_between_reading_and_starting_is_found(
@@ -278,11 +285,9 @@ def test_a_restart_of_redis_in_the_middle_of_a_job_is_survived(tmp_path: Path) -
             server = _start_redis(socket, tmp_path)
             wait_until(lambda: api.get("/healthz").status_code == 200, "the API lives")
             assert len(results(api, batch, wait=30)) == 3
-            assert workers.processes[0].poll() is None
+            assert workers.processes[0].is_alive()
         finally:
-            for process in workers.processes:
-                process.kill()
-                process.wait()
+            workers.kill()
             server.kill()
             server.wait()
 
@@ -332,7 +337,7 @@ def _kept_alive(workers: Workers) -> Iterator[None]:
     def keep() -> None:
         while not ending.is_set():
             process = workers.start()
-            while process.poll() is None and not ending.wait(0.05):
+            while process.is_alive() and not ending.wait(0.05):
                 pass
 
     thread = threading.Thread(target=keep)

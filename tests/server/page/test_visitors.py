@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from proctor_server.settings import Settings
 from proctor_server.store import keys
+from tests.conftest import NO_AUTHORITIES
 from tests.server.conftest import TWO_TESTS, post, serving
 from tests.server.page.conftest import Open
 from tests.server.test_api_keys import entry
@@ -39,7 +40,9 @@ class People:
         self._closing = closing
 
     def anyone(self, **options: Any) -> httpx.Client:
-        client = httpx.Client(base_url=self.api.base_url, timeout=30, **options)
+        client = httpx.Client(
+            base_url=self.api.base_url, timeout=30, verify=NO_AUTHORITIES, **options
+        )
         return self._closing.enter_context(client)
 
     def with_key(self, name: str) -> httpx.Client:
