@@ -58,7 +58,7 @@ class Plan:
     pretraining: Pretraining = field(default_factory=Pretraining)
     training: Settings = field(
         default_factory=lambda: Settings(
-            steps=200, prompts=24, longest=LONGEST, rate=5e-4, last_rate=0.1, rows=96
+            steps=160, prompts=24, longest=LONGEST, rate=5e-4, last_rate=0.1, rows=96
         )
     )
     evaluate_every: int = 20
