@@ -17,7 +17,7 @@ from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.docker_transport import ContainerTransport, close_stream, words
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import FAMILIES, LANGUAGES
 from proctor_sandbox.launch import (
     NUMERIC,
     PRELOAD,
@@ -49,7 +49,7 @@ class DockerOptions:
     """How containers are started. `runtime` None is the engine's default."""
 
     images: Mapping[str, str] = field(
-        default_factory=lambda: {"python": "proctor-python", "native": "proctor-native"}
+        default_factory=lambda: {family: f"proctor-{family}" for family in FAMILIES}
     )
     runtime: str | None = None
     ceiling: Ceiling = field(default_factory=Ceiling)

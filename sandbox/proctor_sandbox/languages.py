@@ -13,8 +13,8 @@ class Language:
     folder; to the program it is the path at which that then lies. An empty `run` is Python's:
     the zygote runs the source.
 
-    `overhead_mb` (MiB) and `processes` are what the language's runtime takes for itself, on top
-    of a program's limits.
+    `version` is what prints the version of its tools. `overhead_mb` (MiB) and `processes` are
+    what the language's runtime takes for itself, on top of a program's limits.
     """
 
     name: str
@@ -29,16 +29,374 @@ class Language:
     processes: int = 0
 
 
-# -O2 and the static C++ library are what contest judges use (Codeforces, DMOJ); gnu++17 is
-# also what the precompiled bits/stdc++.h in images/native.Dockerfile is made for.
-_CXX = ("g++", "-O2", "-std=gnu++17", "-pipe", "-o", "{output}", "{sources}")
-_CC = ("gcc", "-O2", "-std=gnu17", "-pipe", "-o", "{output}", "{sources}", "-lm")
+# Some compilers say what is wrong on stdout, where nobody looks for it.
+_ON_STDERR = ("/bin/sh", "-c", 'exec "$0" "$@" >&2')
+
+
+def _native(
+    name: str, file: str, *compiler: str, version: tuple[str, ...], aliases: tuple[str, ...] = ()
+) -> Language:
+    """A language whose compiler makes an executable that needs nothing else."""
+    return Language(name, "native", file, compiler, ("{output}",), (), aliases, version)
+
+
+# -O2 and gnu++17 are what contest judges use (Codeforces, DMOJ), and what the precompiled
+# bits/stdc++.h in images/families/native/prepare.sh is made for.
+_CXX = ("g++", "-O2", "-pipe", "-o", "{output}", "{sources}")
+_NATIVE = (
+    _native(
+        "c", "main.c",
+        "gcc", "-O2", "-std=gnu17", "-pipe", "-o", "{output}", "{sources}", "-lm",
+        version=("gcc", "-dumpfullversion"),
+        aliases=("c17", "gcc"),
+    ),
+    _native(
+        "cpp", "main.cpp", *_CXX, "-std=gnu++17",
+        version=("g++", "-dumpfullversion"),
+        aliases=("c++", "cpp17", "c++17", "g++", "cxx"),
+    ),
+    _native(
+        "cpp20", "main.cpp", *_CXX, "-std=gnu++20",
+        version=("g++", "-dumpfullversion"),
+        aliases=("c++20",),
+    ),
+    _native(
+        "fortran", "main.f90",
+        "gfortran", "-O2", "-o", "{output}", "{sources}",
+        version=("gfortran", "-dumpfullversion"),
+        aliases=("f90", "gfortran"),
+    ),
+    _native(
+        "pascal", "main.pas", *_ON_STDERR,
+        "fpc", "-O2", "-v0e", "-l-", "-Fu{folder}", "-FE.", "-FU.", "-o{output}", "{source}",
+        version=("fpc", "-iV"),
+        aliases=("pas", "fpc", "freepascal"),
+    ),
+    _native(
+        "d", "main.d",
+        "gdc", "-O2", "-o", "{output}", "{sources}",
+        version=("gdc", "-dumpfullversion"),
+        aliases=("dlang", "gdc"),
+    ),
+    _native(
+        "ada", "main.adb",
+        "gnatmake", "-q", "-O2", "-gnat2012", "-aI{folder}", "-o", "{output}", "{source}",
+        version=("gnatmake", "--version"),
+        aliases=("gnat",),
+    ),
+)  # fmt: skip
+
+# `go build` takes a second to find out that it has nothing to find out: its compiler and linker
+# are called as it would call them. What the image has beside Go's own library is in _GO_EXTRA.
+_GO_EXTRA = "/usr/local/lib/proctor/go"
+_GO = (
+    f'exec >&2; out=$1; shift; go tool compile -p main -I {_GO_EXTRA} -o main.o "$@" && '
+    f'go tool link -s -w -L {_GO_EXTRA} -o "$out" main.o'
+)
+_SYSTEMS = (
+    Language(
+        "go", "systems", "main.go",
+        compile=("/bin/sh", "-c", _GO, "go", "{output}", "{sources}"),
+        run=("{output}",),
+        aliases=("golang",),
+        version=("go", "version"),
+        overhead_mb=16,
+        processes=16,
+    ),
+    Language(
+        "rust", "systems", "main.rs",
+        compile=("rustc", "--edition=2021", "-O", "-o", "{output}", "{source}"),
+        run=("{output}",),
+        aliases=("rs",),
+        version=("rustc", "--version"),
+    ),
+)  # fmt: skip
+
+
+# -- Java's machine ---------------------------------------------------------------------------
+
+# What the image has made ready for a JVM, one folder a language: an archive of loaded classes
+# (JEP 350), and the jar whose classes it was made with. Without them it starts as ever.
+_READY = "/usr/local/lib/proctor/jvm"
+_JARS = "/usr/share/java"
+_KOTLIN = f"{_JARS}/kotlin-stdlib.jar"
+_SCALA = f"{_JARS}/scala-library.jar"
+_CLOJURE = ":".join(f"{_JARS}/{jar}.jar" for jar in ("clojure", "spec.alpha", "core.specs.alpha"))
+_KOTLINC = f"{_JARS}/kotlin-compiler.jar"
+_SCALAC = ":".join(f"{_JARS}/scala-{jar}.jar" for jar in ("compiler", "library", "reflect"))
+
+
+def _java(archive: str, *options: str) -> tuple[str, ...]:
+    return ("java", "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={_READY}/{archive}.jsa", *options)
+
+
+def _compiler(archive: str, classes: str, *rest: str) -> tuple[str, ...]:
+    """A compiler that runs on the JVM: over before the better of its two compilers pays."""
+    return (
+        *_java(archive, "-XX:TieredStopAtLevel=1", "-Xss16m", "-Xmx{memory_mb}m", "-cp", classes),
+        *rest,
+    )
+
+
+def _program(language: str, classes: str, main: str) -> tuple[str, ...]:
+    """A program on the JVM. Its heap may grow to the limit, which the sandbox enforces, and is
+    kept close to what is in use; the stack is for recursion a million deep."""
+    return (
+        *_java(language, "-Xss256m", "-Xmx{memory_mb}m"),
+        *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20"),
+        *("-cp", f"{classes}:{_READY}/{language}.jar:{{output}}", main),
+    )
+
+
+_JVM_OVERHEAD_MB = 96
+_JVM_THREADS = 32
+_JVM = (
+    Language(
+        "java", "jvm", "Main.java",
+        compile=(
+            "javac",
+            *(f"-J{option}" for option in _java("javac", "-XX:TieredStopAtLevel=1")[1:]),
+            "-encoding", "UTF-8", "-d", "{output}", "{sources}",
+        ),
+        run=_program("java", ".", "Main"),
+        version=("javac", "-version"),
+        overhead_mb=_JVM_OVERHEAD_MB,
+        processes=_JVM_THREADS,
+    ),
+)  # fmt: skip
+
+# -- interpreters -----------------------------------------------------------------------------
+
+# Its garbage collector would end a program near a limit of its own, which is no verdict of ours.
+_NODE = ("node", "--stack-size=65500", "--max-old-space-size={memory_mb}")
+_NODE_OVERHEAD_MB = 48
+_NODE_THREADS = 12
+_TYPES = "/usr/share/nodejs/@types"
+_SCRIPT = (
+    Language(
+        "javascript", "script", "main.js",
+        run=(*_NODE, "{source}"),
+        aliases=("js", "node", "nodejs"),
+        version=("node", "--version"),
+        overhead_mb=_NODE_OVERHEAD_MB,
+        processes=_NODE_THREADS,
+    ),
+    Language(
+        "typescript", "script", "main.ts",
+        compile=(
+            *_ON_STDERR,
+            "tsc", "--target", "es2021", "--module", "commonjs", "--esModuleInterop",
+            "--typeRoots", _TYPES, "--types", "node", "--outDir", "{output}", "{sources}",
+        ),
+        run=(*_NODE, "{output}/main.js"),
+        aliases=("ts",),
+        version=("tsc", "--version"),
+        overhead_mb=_NODE_OVERHEAD_MB,
+        processes=_NODE_THREADS,
+    ),
+    Language(
+        "ruby", "script", "main.rb",
+        run=("ruby", "--disable=gems", "{source}"),
+        # Recursion is bounded by memory, as it is elsewhere.
+        env=(("RUBY_THREAD_VM_STACK_SIZE", "134217728"),),
+        aliases=("rb",),
+        version=("ruby", "--version"),
+        processes=4,
+    ),
+    Language(
+        "php", "script", "main.php",
+        run=("php", "-d", "memory_limit=-1", "-d", "display_errors=stderr", "{source}"),
+        version=("php", "--version"),
+    ),
+    Language(
+        "perl", "script", "main.pl",
+        run=("perl", "-I{folder}", "{source}"),
+        aliases=("pl",),
+        version=("perl", "-e", "print $^V"),
+    ),
+    Language(
+        "lua", "script", "main.lua",
+        run=("lua5.4", "-e", "package.path='{folder}/?.lua;'..package.path", "{source}"),
+        aliases=("lua5.4",),
+        version=("lua5.4", "-v"),
+    ),
+    Language(
+        "bash", "script", "main.sh",
+        run=("bash", "{source}"),
+        aliases=("sh", "shell"),
+        version=("bash", "--version"),
+    ),
+    Language(
+        "pypy", "script", "main.py",
+        run=("pypy3", "-X", "utf8", "{source}"),
+        aliases=("pypy3",),
+        version=("pypy3", "-c", "import sys; print(sys.version.split('[PyPy ')[1].split()[0])"),
+        overhead_mb=64,
+    ),
+    Language(
+        "sql", "script", "main.sql",
+        run=("sqlite3", "-batch", "-bail", ":memory:", ".read {source}"),
+        aliases=("sqlite", "sqlite3"),
+        version=("sqlite3", "--version"),
+    ),
+    Language(
+        "verilog", "script", "main.v",
+        compile=("iverilog", "-g2012", "-o", "{output}", "{sources}"),
+        run=("vvp", "-n", "{output}"),
+        aliases=("iverilog",),
+        version=("iverilog", "-V"),
+    ),
+)  # fmt: skip
+
+_NUMERIC = (
+    Language(
+        "r", "numeric", "main.R",
+        run=("Rscript", "--vanilla", "{source}"),
+        aliases=("rscript",),
+        version=("Rscript", "--version"),
+        overhead_mb=48,
+    ),
+    Language(
+        "octave", "numeric", "main.m",
+        run=("octave-cli", "--no-gui", "--norc", "--no-history", "--path", "{folder}", "{source}"),
+        aliases=("matlab",),
+        version=("octave-cli", "--version"),
+        overhead_mb=96,
+        processes=8,
+    ),
+)  # fmt: skip
+
+
+# -- functional languages, C# -----------------------------------------------------------------
+
+# ocamlopt puts what it makes beside the sources, so they are copied to where it may.
+_OCAML = (
+    'out=$1; shift; cp "$@" . && '
+    'ocamlopt -o "$out" unix.cmxa str.cmxa $(ocamldep -sort *.ml)'
+)
+# raco does too, and the copy is what runs: the source is found beside what was made of it.
+_RACKET = (
+    'out=$1; shift; mkdir "$out" && cp "$@" "$out" && raco make "$out/main.rkt"'
+)
+# Undefined names are warnings, and the program's own risk; what can't be read is an error.
+_LISP = (
+    "(handler-bind ((sb-c::input-error-in-compile-file"
+    ' (lambda (fault) (format *error-output* "~a~%" fault) (sb-ext:exit :code 1 :abort t))))'
+    ' (compile-file "{source}" :output-file (merge-pathnames "{output}")))'
+)
+# Room for its collector, which copies; the sandbox is what bounds memory.
+_SBCL = ("sbcl", "--dynamic-space-size", "8GB", "--control-stack-size", "200MB")
+# One scheduler, since a program has one core; nothing is written when it crashes.
+_ERL = ("+S", "1:1", "+A", "1", "+sbwt", "none")
+_ERLANG_ENV = (("ERL_CRASH_DUMP_BYTES", "0"),)
+_FUNCTIONAL = (
+    Language(
+        "haskell", "functional", "main.hs",
+        compile=(
+            "ghc", "-v0", "-O", "-outputdir", ".", "-i{folder}", "-o", "{output}", "{source}",
+        ),
+        run=("{output}",),
+        aliases=("hs", "ghc"),
+        version=("ghc", "--numeric-version"),
+        processes=4,
+    ),
+    Language(
+        "ocaml", "functional", "main.ml",
+        compile=("/bin/sh", "-c", _OCAML, "ocaml", "{output}", "{sources}"),
+        run=("{output}",),
+        aliases=("ml",),
+        version=("ocamlopt", "-version"),
+    ),
+    Language(
+        "racket", "functional", "main.rkt",
+        compile=("/bin/sh", "-c", _RACKET, "racket", "{output}", "{sources}"),
+        run=("racket", "{output}/main.rkt"),
+        # Times of files are those of their copies, and say nothing.
+        env=(("PLT_COMPILED_FILE_CHECK", "exists"),),
+        aliases=("rkt",),
+        version=("racket", "--version"),
+        overhead_mb=96,
+    ),
+    Language(
+        "commonlisp", "functional", "main.lisp",
+        compile=("sbcl", "--noinform", "--non-interactive", "--no-userinit", "--eval", _LISP),
+        run=(*_SBCL, "--script", "{output}"),
+        aliases=("lisp", "sbcl", "cl"),
+        version=("sbcl", "--version"),
+        overhead_mb=64,
+    ),
+    Language(
+        "prolog", "functional", "main.pl",
+        run=(
+            "swipl", "-q", "--on-error=status", "--stack-limit={memory_mb}m",
+            "-g", "halt", "{source}",
+        ),
+        aliases=("swipl",),
+        version=("swipl", "--version"),
+        overhead_mb=32,
+        processes=4,
+    ),
+    Language(
+        "erlang", "functional", "main.erl",
+        compile=(
+            "/bin/sh", "-c", 'out=$1; shift; mkdir "$out" && erlc -o "$out" "$@"', "erlang",
+            "{output}", "{sources}",
+        ),
+        run=(
+            "erl", *_ERL, "-noshell", "-pa", "{output}",
+            "-eval", "io:setopts([{{encoding,unicode}}]), main:main(), halt().",
+        ),
+        env=_ERLANG_ENV,
+        aliases=("erl",),
+        version=(
+            "erl", "-noshell", "-eval", 'io:format("~s~n", [erlang:system_info(otp_release)]), halt().',
+        ),
+        overhead_mb=48,
+        processes=24,
+    ),
+    Language(
+        "elixir", "functional", "main.exs",
+        run=("elixir", "--erl", " ".join(_ERL), "{source}"),
+        env=_ERLANG_ENV,
+        aliases=("exs",),
+        version=("elixir", "--short-version"),
+        overhead_mb=64,
+        processes=24,
+    ),
+)  # fmt: skip
+
+_MONO = (
+    Language(
+        "csharp", "mono", "main.cs",
+        compile=(
+            "mcs", "-optimize+", "-r:System.Numerics.dll", "-out:{output}", "{sources}",
+        ),
+        run=("mono", "{output}"),
+        aliases=("c#", "cs", "mono"),
+        version=("mono", "--version=number"),
+        overhead_mb=48,
+        processes=12,
+    ),
+)  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {
     language.name: language
     for language in (
-        Language("python", image="python", file="main.py"),
-        Language("cpp", image="native", file="main.cpp", compile=_CXX, run=("{output}",)),
-        Language("c", image="native", file="main.c", compile=_CC, run=("{output}",)),
+        Language(
+            "python", "python", "main.py", aliases=("python3", "py"),
+            version=("python3", "--version"),
+        ),
+        *_NATIVE, *_SYSTEMS, *_JVM, *_SCRIPT, *_NUMERIC, *_FUNCTIONAL, *_MONO,
     )
+}  # fmt: skip
+
+FAMILIES = tuple(dict.fromkeys(language.image for language in LANGUAGES.values()))
+
+ALIASES: dict[str, str] = {
+    alias: language.name for language in LANGUAGES.values() for alias in language.aliases
 }
+
+
+def named(said: str) -> str:
+    """The name that a language has here, by that or by an alias; what neither is stays as it is."""
+    return ALIASES.get(said.lower(), said)
