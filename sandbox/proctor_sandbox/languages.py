@@ -115,60 +115,92 @@ _SYSTEMS = (
 
 # -- Java's machine ---------------------------------------------------------------------------
 
-# What the image has made ready for a JVM, one folder a language: an archive of loaded classes
-# (JEP 350), and the jar whose classes it was made with. Without them it starts as ever.
+# What images/families/jvm/prepare.sh has made: archives of loaded classes, and the jars that
+# they were made with. Where they are missing, Java's machine starts as ever.
 _READY = "/usr/local/lib/proctor/jvm"
 _JARS = "/usr/share/java"
-_KOTLIN = f"{_JARS}/kotlin-stdlib.jar"
+_KOTLIN = ":".join(f"{_JARS}/kotlin-stdlib{part}.jar" for part in ("", "-jdk7", "-jdk8"))
+_KOTLINC = "/usr/share/kotlin/kotlinc/lib/kotlin-compiler.jar"
 _SCALA = f"{_JARS}/scala-library.jar"
-_CLOJURE = ":".join(f"{_JARS}/{jar}.jar" for jar in ("clojure", "spec.alpha", "core.specs.alpha"))
-_KOTLINC = f"{_JARS}/kotlin-compiler.jar"
-_SCALAC = ":".join(f"{_JARS}/scala-{jar}.jar" for jar in ("compiler", "library", "reflect"))
+_SCALAC = ":".join(f"{_JARS}/scala-{part}.jar" for part in ("compiler", "library", "reflect"))
+_CLOJURE = ":".join(f"{_JARS}/{part}.jar" for part in ("clojure", "spec.alpha", "core.specs.alpha"))
+
+_SERIAL = ("-XX:+UseSerialGC",)
+# Compilers are over before the better of the machine's own compilers pays.
+_QUICK = (*_SERIAL, "-XX:TieredStopAtLevel=1", "-Xss16m", "-Xmx{memory_mb}m")
+# A heap is kept close to what is in use, so that the sandbox's limit is what ends a program.
+_HEAP = (*_SERIAL, "-Xss256m", "-Xmx{memory_mb}m")
+_HEAP += ("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20")
+_OVERHEAD_MB = 96
+_THREADS = 32
 
 
-def _java(archive: str, *options: str) -> tuple[str, ...]:
-    return ("java", "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={_READY}/{archive}.jsa", *options)
+def _archive(name: str) -> str:
+    return f"-XX:SharedArchiveFile={_READY}/{name}.jsa"
 
 
-def _compiler(archive: str, classes: str, *rest: str) -> tuple[str, ...]:
-    """A compiler that runs on the JVM: over before the better of its two compilers pays."""
-    return (
-        *_java(archive, "-XX:TieredStopAtLevel=1", "-Xss16m", "-Xmx{memory_mb}m", "-cp", classes),
-        *rest,
-    )
+def _jvm(
+    name: str, file: str, compiler: tuple[str, ...], classes: str, main: str, aliases: tuple[str, ...] = (),
+) -> Language:
+    """A language of Java's machine; `classes` is the path of its own library."""
+    path = f"{classes}:{_READY}/{name}.jar:{{output}}".removeprefix(":")
+    return Language(
+        name, "jvm", file, compiler,
+        run=("java", *_HEAP, _archive(name), "-cp", path, main),
+        aliases=aliases,
+        version=(compiler[0], "-version"),
+        overhead_mb=_OVERHEAD_MB,
+        processes=_THREADS,
+    )  # fmt: skip
 
 
-def _program(language: str, classes: str, main: str) -> tuple[str, ...]:
-    """A program on the JVM. Its heap may grow to the limit, which the sandbox enforces, and is
-    kept close to what is in use; the stack is for recursion a million deep."""
-    return (
-        *_java(language, "-Xss256m", "-Xmx{memory_mb}m"),
-        *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20"),
-        *("-cp", f"{classes}:{_READY}/{language}.jar:{{output}}", main),
-    )
-
-
-_JVM_OVERHEAD_MB = 96
-_JVM_THREADS = 32
 _JVM = (
-    Language(
-        "java", "jvm", "Main.java",
-        compile=(
-            "javac",
-            *(f"-J{option}" for option in _java("javac", "-XX:TieredStopAtLevel=1")[1:]),
+    _jvm(
+        "java", "Main.java",
+        compiler=(
+            "javac", *(f"-J{option}" for option in (*_QUICK, _archive("javac"))),
             "-encoding", "UTF-8", "-d", "{output}", "{sources}",
         ),
-        run=_program("java", ".", "Main"),
-        version=("javac", "-version"),
-        overhead_mb=_JVM_OVERHEAD_MB,
-        processes=_JVM_THREADS,
+        classes="",
+        main="Main",
+    ),
+    _jvm(
+        "kotlin", "main.kt",
+        compiler=(
+            "java", *_QUICK, _archive("kotlinc"), "-cp", _KOTLINC,
+            "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect", "-nowarn",
+            "-cp", _KOTLIN, "-d", "{output}", "{sources}",
+        ),
+        classes=_KOTLIN,
+        main="MainKt",
+        aliases=("kt",),
+    ),
+    _jvm(
+        "scala", "Main.scala",
+        compiler=(
+            "/bin/sh", "-c", 'mkdir "$0" && exec "$@"', "{output}",
+            "java", *_QUICK, _archive("scalac"), "-Dscala.usejavacp=true", "-cp", _SCALAC,
+            "scala.tools.nsc.Main", "-nowarn", "-d", "{output}", "{sources}",
+        ),
+        classes=_SCALA,
+        main="Main",
+    ),
+    Language(
+        "clojure", "jvm", "main.clj",
+        run=(
+            "java", *_HEAP, _archive("clojure"), "-cp", f"{_CLOJURE}:{{folder}}",
+            "clojure.main", "{source}",
+        ),
+        aliases=("clj",),
+        overhead_mb=_OVERHEAD_MB,
+        processes=_THREADS,
     ),
 )  # fmt: skip
 
 # -- interpreters -----------------------------------------------------------------------------
 
 # Its garbage collector would end a program near a limit of its own, which is no verdict of ours.
-_NODE = ("node", "--stack-size=65500", "--max-old-space-size={memory_mb}")
+_NODE = ("node", "--stack-size=65500", "--max-old-space-size=65536")
 _NODE_OVERHEAD_MB = 48
 _NODE_THREADS = 12
 _TYPES = "/usr/share/nodejs/@types"
@@ -186,7 +218,7 @@ _SCRIPT = (
         compile=(
             *_ON_STDERR,
             "tsc", "--target", "es2021", "--module", "commonjs", "--esModuleInterop",
-            "--typeRoots", _TYPES, "--types", "node", "--outDir", "{output}", "{sources}",
+            "--skipLibCheck", "--lib", "es2021", "--typeRoots", _TYPES, "--types", "node", "--outDir", "{output}", "{sources}",
         ),
         run=(*_NODE, "{output}/main.js"),
         aliases=("ts",),
@@ -282,7 +314,7 @@ _RACKET = (
 _LISP = (
     "(handler-bind ((sb-c::input-error-in-compile-file"
     ' (lambda (fault) (format *error-output* "~a~%" fault) (sb-ext:exit :code 1 :abort t))))'
-    ' (compile-file "{source}" :output-file (merge-pathnames "{output}")))'
+    ' (compile-file "{source}" :output-file (ensure-directories-exist "{output}/main.fasl")))'
 )
 # Room for its collector, which copies; the sandbox is what bounds memory.
 _SBCL = ("sbcl", "--dynamic-space-size", "8GB", "--control-stack-size", "200MB")
@@ -320,7 +352,7 @@ _FUNCTIONAL = (
     Language(
         "commonlisp", "functional", "main.lisp",
         compile=("sbcl", "--noinform", "--non-interactive", "--no-userinit", "--eval", _LISP),
-        run=(*_SBCL, "--script", "{output}"),
+        run=(*_SBCL, "--script", "{output}/main.fasl"),
         aliases=("lisp", "sbcl", "cl"),
         version=("sbcl", "--version"),
         overhead_mb=64,
@@ -328,7 +360,7 @@ _FUNCTIONAL = (
     Language(
         "prolog", "functional", "main.pl",
         run=(
-            "swipl", "-q", "--on-error=status", "--stack-limit={memory_mb}m",
+            "swipl", "-q", "--on-error=status", "--stack-limit=64g",
             "-g", "halt", "{source}",
         ),
         aliases=("swipl",),
@@ -339,7 +371,7 @@ _FUNCTIONAL = (
     Language(
         "erlang", "functional", "main.erl",
         compile=(
-            "/bin/sh", "-c", 'out=$1; shift; mkdir "$out" && erlc -o "$out" "$@"', "erlang",
+            "/bin/sh", "-c", 'exec >&2; out=$1; shift; mkdir "$out" && erlc -o "$out" "$@"', "erlang",
             "{output}", "{sources}",
         ),
         run=(
