@@ -120,17 +120,24 @@ _SYSTEMS = (
 _READY = "/usr/local/lib/proctor/jvm"
 _JARS = "/usr/share/java"
 _KOTLIN = ":".join(f"{_JARS}/kotlin-stdlib{part}.jar" for part in ("", "-jdk7", "-jdk8"))
-_KOTLINC = "/usr/share/kotlin/kotlinc/lib/kotlin-compiler.jar"
+_KOTLINC = ":".join((
+    "/usr/share/kotlin/kotlinc/lib/kotlin-compiler.jar",
+    f"{_JARS}/libtrove-intellij.jar",
+    *(f"{_JARS}/org.jetbrains.annotations-{part}.jar" for part in ("common", "java8")),
+))  # fmt: skip
 _SCALA = f"{_JARS}/scala-library.jar"
 _SCALAC = ":".join(f"{_JARS}/scala-{part}.jar" for part in ("compiler", "library", "reflect"))
 _CLOJURE = ":".join(f"{_JARS}/{part}.jar" for part in ("clojure", "spec.alpha", "core.specs.alpha"))
 
 _SERIAL = ("-XX:+UseSerialGC",)
 # Compilers are over before the better of the machine's own compilers pays.
-_QUICK = (*_SERIAL, "-XX:TieredStopAtLevel=1", "-Xss16m", "-Xmx{memory_mb}m")
-# A heap is kept close to what is in use, so that the sandbox's limit is what ends a program.
-_HEAP = (*_SERIAL, "-Xss256m", "-Xmx{memory_mb}m")
-_HEAP += ("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20")
+_QUICK = (*_SERIAL, "-XX:TieredStopAtLevel=1", "-Xss16m", "-Xmx768m")
+# A heap is kept close to what is in use, and its older part, two thirds, may take all that the
+# program may: so it is the sandbox's limit that ends a program, and not an exception.
+_HEAP = (
+    *("/bin/sh", "-c", 'exec java "-Xmx$(($0 * 3 / 2))m" "$@"', "{memory_mb}"),
+    *(*_SERIAL, "-Xss256m", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20"),
+)
 _OVERHEAD_MB = 96
 _THREADS = 32
 
@@ -140,15 +147,21 @@ def _archive(name: str) -> str:
 
 
 def _jvm(
-    name: str, file: str, compiler: tuple[str, ...], classes: str, main: str, aliases: tuple[str, ...] = (),
+    name: str,
+    file: str,
+    compiler: tuple[str, ...],
+    classes: str,
+    main: str,
+    version: tuple[str, ...],
+    aliases: tuple[str, ...] = (),
 ) -> Language:
     """A language of Java's machine; `classes` is the path of its own library."""
     path = f"{classes}:{_READY}/{name}.jar:{{output}}".removeprefix(":")
     return Language(
         name, "jvm", file, compiler,
-        run=("java", *_HEAP, _archive(name), "-cp", path, main),
+        run=(*_HEAP, _archive(name), "-cp", path, main),
         aliases=aliases,
-        version=(compiler[0], "-version"),
+        version=version,
         overhead_mb=_OVERHEAD_MB,
         processes=_THREADS,
     )  # fmt: skip
@@ -163,6 +176,7 @@ _JVM = (
         ),
         classes="",
         main="Main",
+        version=("javac", "-version"),
     ),
     _jvm(
         "kotlin", "main.kt",
@@ -173,6 +187,7 @@ _JVM = (
         ),
         classes=_KOTLIN,
         main="MainKt",
+        version=("kotlinc", "-version"),
         aliases=("kt",),
     ),
     _jvm(
@@ -180,18 +195,20 @@ _JVM = (
         compiler=(
             "/bin/sh", "-c", 'mkdir "$0" && exec "$@"', "{output}",
             "java", *_QUICK, _archive("scalac"), "-Dscala.usejavacp=true", "-cp", _SCALAC,
-            "scala.tools.nsc.Main", "-nowarn", "-d", "{output}", "{sources}",
+            "scala.tools.nsc.Main", "-nowarn", "-target:jvm-1.8", "-d", "{output}", "{sources}",
         ),
         classes=_SCALA,
         main="Main",
+        version=("scalac", "-version"),
     ),
     Language(
         "clojure", "jvm", "main.clj",
         run=(
-            "java", *_HEAP, _archive("clojure"), "-cp", f"{_CLOJURE}:{{folder}}",
+            *_HEAP, _archive("clojure"), "-cp", f"{_CLOJURE}:{{folder}}",
             "clojure.main", "{source}",
         ),
         aliases=("clj",),
+        version=("clojure", "-e", "(clojure-version)"),
         overhead_mb=_OVERHEAD_MB,
         processes=_THREADS,
     ),

@@ -3,9 +3,9 @@
 # Options and class paths are those of proctor_sandbox/languages.py, or an archive is not taken.
 ready=/usr/local/lib/proctor/jvm
 jars=/usr/share/java
-kotlin=/usr/share/kotlin/kotlinc/lib
 kotlin_library=$jars/kotlin-stdlib.jar:$jars/kotlin-stdlib-jdk7.jar:$jars/kotlin-stdlib-jdk8.jar
-kotlin_compiler=$kotlin/kotlin-compiler.jar
+kotlin_compiler=/usr/share/kotlin/kotlinc/lib/kotlin-compiler.jar:$jars/libtrove-intellij.jar
+kotlin_compiler=$kotlin_compiler:$jars/org.jetbrains.annotations-common.jar:$jars/org.jetbrains.annotations-java8.jar
 scala_compiler=$jars/scala-compiler.jar:$jars/scala-library.jar:$jars/scala-reflect.jar
 clojure=$jars/clojure.jar:$jars/spec.alpha.jar:$jars/core.specs.alpha.jar
 warm=$(dirname "$0")/warm
@@ -13,7 +13,7 @@ warm=$(dirname "$0")/warm
 archiving() { # name, options of java
     name=$1
     shift
-    java -XX:+UseSerialGC -XX:ArchiveClassesAtExit="$ready/$name.jsa" "$@"
+    java -XX:+UseSerialGC -Xlog:disable -Xlog:all=error:stderr -XX:ArchiveClassesAtExit="$ready/$name.jsa" "$@"
 }
 running() { # language, main class, class path
     jar --create --file "$ready/$1.jar" -C "/tmp/made/$1" .
@@ -28,7 +28,7 @@ archiving kotlinc -cp "$kotlin_compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompi
     -no-stdlib -no-reflect -cp "$kotlin_library" -d /tmp/made/kotlin "$warm/Warm.kt"
 running kotlin proctor.WarmKt "$kotlin_library"
 archiving scalac -Dscala.usejavacp=true -cp "$scala_compiler" scala.tools.nsc.Main \
-    -d /tmp/made/scala "$warm/Warm.scala"
+    -target:jvm-1.8 -d /tmp/made/scala "$warm/Warm.scala"
 running scala proctor.Warm "$jars/scala-library.jar"
 archiving clojure -cp "$clojure" clojure.main "$warm/warm.clj" <"$warm/input.txt"
 rm -r /tmp/made
