@@ -10,12 +10,22 @@ import httpx
 from proctor import _flows as flows
 from proctor import _requests as requests
 from proctor._client import DEFAULT_URL
+from proctor._effects import Flow
 from proctor._http import Async, Connection
 from proctor._requests import Form, ItemLike, Options, ProblemLike, RunLike
 from proctor._responses import ServerInfo
 from proctor._retries import Retry
 from proctor.runs import RunResult
-from proctor.types import BatchStatus, ImportReport, ProblemInfo, Result, Stats
+from proctor.types import (
+    BatchStatus,
+    ImportReport,
+    ListedBatch,
+    ProblemInfo,
+    ProblemStats,
+    Result,
+    Stats,
+    SubmissionDetail,
+)
 
 
 class AsyncClient:
@@ -52,13 +62,19 @@ class AsyncClient:
 
     async def problems(self) -> AsyncIterator[str]:
         """The ids of all problems."""
-        after: str | None = None
-        while True:
-            page = await self._http.run(flows.problem_page(after, self._retry))
+        async for page in self._pages(flows.problem_page):
             for problem_id in page.ids:
                 yield problem_id
-            if (after := page.next) is None:
-                return
+
+    async def problem_stats(self, problem_id: str) -> ProblemStats:
+        """What came of the submissions for a problem since its tests were last changed."""
+        return await self._http.run(flows.problem_stats(problem_id, self._retry))
+
+    async def problems_stats(self) -> AsyncIterator[ProblemStats]:
+        """The same of all problems, in the order of their ids."""
+        async for page in self._pages(flows.problem_stats_page):
+            for stats in page.problems:
+                yield stats
 
     # -- programs -----------------------------------------------------------------------------
 
@@ -104,6 +120,12 @@ class AsyncClient:
         found = await self._http.run(flows.status(batch_id, self._retry))
         return AsyncBatch(self._http, self._retry, found)
 
+    async def batches(self) -> AsyncIterator[ListedBatch]:
+        """One's own batches whose results are kept, newest first; everybody's for an admin."""
+        async for page in self._pages(flows.batch_page):
+            for batch in page.batches:
+                yield batch
+
     async def submission(
         self, item: ItemLike, *, timeout_s: float | None = None, **options: Unpack[Options]
     ) -> Result:
@@ -140,6 +162,16 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _pages(
+        self, ask: Callable[[str | None, Retry], Flow[flows.Page]]
+    ) -> AsyncIterator[flows.Page]:
+        after: str | None = None
+        while True:
+            page = await self._http.run(ask(after, self._retry))
+            yield page
+            if (after := page.next) is None:
+                return
 
 
 class AsyncBatch:
@@ -180,6 +212,10 @@ class AsyncBatch:
         """Wait until it is complete. Raises `WaitTimeout` after `timeout_s` seconds."""
         deadline = flows.Deadline.after(timeout_s)
         return await self._http.run(flows.wait(self.id, self._retry, deadline))
+
+    async def submission(self, index: int) -> SubmissionDetail:
+        """One of its programs, and its result if there is one yet; see `Batch.submission`."""
+        return await self._http.run(flows.detail(self.id, index, self._retry))
 
     async def cancel(self) -> BatchStatus:
         """Cancel what of it has not run yet; those items end without verdict and reward."""

@@ -9,7 +9,7 @@ import httpx
 
 from proctor import _flows as flows
 from proctor import _requests as requests
-from proctor._effects import Stream
+from proctor._effects import Flow, Stream
 from proctor._http import Blocking, Connection
 from proctor._requests import Form, ItemLike, Options, ProblemLike, RunLike
 from proctor._responses import ServerInfo
@@ -18,10 +18,13 @@ from proctor.runs import RunResult
 from proctor.types import (
     BatchStatus,
     ImportReport,
+    ListedBatch,
     ProblemInfo,
+    ProblemStats,
     Result,
     Stats,
     StreamEnd,
+    SubmissionDetail,
 )
 
 # Where `proctor up` and the compose stack listen.
@@ -75,12 +78,17 @@ class Client:
 
     def problems(self) -> Iterator[str]:
         """The ids of all problems."""
-        after: str | None = None
-        while True:
-            page = self._http.run(flows.problem_page(after, self._retry))
+        for page in self._pages(flows.problem_page):
             yield from page.ids
-            if (after := page.next) is None:
-                return
+
+    def problem_stats(self, problem_id: str) -> ProblemStats:
+        """What came of the submissions for a problem since its tests were last changed."""
+        return self._http.run(flows.problem_stats(problem_id, self._retry))
+
+    def problems_stats(self) -> Iterator[ProblemStats]:
+        """The same of all problems, in the order of their ids."""
+        for page in self._pages(flows.problem_stats_page):
+            yield from page.problems
 
     # -- programs -----------------------------------------------------------------------------
 
@@ -141,6 +149,11 @@ class Client:
         """A handle to a batch posted before. Raises `NotFound` if there is none."""
         return Batch(self._http, self._retry, self._http.run(flows.status(batch_id, self._retry)))
 
+    def batches(self) -> Iterator[ListedBatch]:
+        """One's own batches whose results are kept, newest first; everybody's for an admin."""
+        for page in self._pages(flows.batch_page):
+            yield from page.batches
+
     def submission(
         self, item: ItemLike, *, timeout_s: float | None = None, **options: Unpack[Options]
     ) -> Result:
@@ -184,6 +197,14 @@ class Client:
     ) -> None:
         self.close()
 
+    def _pages(self, ask: Callable[[str | None, Retry], Flow[flows.Page]]) -> Iterator[flows.Page]:
+        after: str | None = None
+        while True:
+            page = self._http.run(ask(after, self._retry))
+            yield page
+            if (after := page.next) is None:
+                return
+
 
 class Batch:
     """A batch on the server."""
@@ -225,6 +246,13 @@ class Batch:
         """Wait until it is complete. Raises `WaitTimeout` after `timeout_s` seconds."""
         deadline = flows.Deadline.after(timeout_s)
         return self._http.run(flows.wait(self.id, self._retry, deadline))
+
+    def submission(self, index: int) -> SubmissionDetail:
+        """One of its programs, and its result if there is one yet: for a look, not for reading all.
+
+        Raises `NotFound` if it has no such index.
+        """
+        return self._http.run(flows.detail(self.id, index, self._retry))
 
     def cancel(self) -> BatchStatus:
         """Cancel what of it has not run yet; those items end without verdict and reward."""

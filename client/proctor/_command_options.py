@@ -114,7 +114,10 @@ def sampled(path: Path, form: Form | None, language: str) -> list[Item]:
     try:
         with opened(path) as lines:
             items = list(read_samples(lines, form, language))
-    except (OSError, BadSample) as error:
+    except OSError as error:
+        # Its own words name the file once more.
+        raise click.UsageError(f"{path}: {error.strerror or error}") from error
+    except BadSample as error:
         raise click.UsageError(f"{path}: {error}") from error
     if not items:
         raise click.UsageError(f"{path}: no samples in it")

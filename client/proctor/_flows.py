@@ -15,19 +15,24 @@ from proctor._retries import RETRIED, Retry
 from proctor.errors import BadAnswer, ConnectionFailed, ProctorError, WaitTimeout
 from proctor.runs import RunResult
 from proctor.types import (
+    BatchPage,
     BatchRequest,
     BatchStatus,
     ImportReport,
     ProblemInfo,
+    ProblemStats,
+    ProblemStatsPage,
     Result,
     Stats,
     StreamEnd,
+    SubmissionDetail,
     SubmissionRequest,
 )
 
 M = TypeVar("M", bound=pydantic.BaseModel)
+Page = TypeVar("Page", responses.ProblemPage, ProblemStatsPage, BatchPage)
 
-# Problem ids asked for at once.
+# Of what comes in pages, asked for at once.
 PAGE = 1000
 
 
@@ -138,6 +143,21 @@ def problem_page(after: str | None, retry: Retry) -> Flow[responses.ProblemPage]
     return (yield from fetch(requests.list_problems(after, PAGE), responses.ProblemPage, retry))
 
 
+def problem_stats(problem_id: str, retry: Retry) -> Flow[ProblemStats]:
+    """What came of a problem's submissions."""
+    return (yield from fetch(requests.problem_stats(problem_id), ProblemStats, retry))
+
+
+def problem_stats_page(after: str | None, retry: Retry) -> Flow[ProblemStatsPage]:
+    """One page of the same of all problems."""
+    return (yield from fetch(requests.list_problem_stats(after, PAGE), ProblemStatsPage, retry))
+
+
+def batch_page(after: str | None, retry: Retry) -> Flow[BatchPage]:
+    """One page of the list of batches."""
+    return (yield from fetch(requests.list_batches(after, PAGE), BatchPage, retry))
+
+
 def submit(
     request: BatchRequest, key: str | None, retry: Retry, deadline: Deadline = NEVER
 ) -> Flow[BatchStatus]:
@@ -205,6 +225,11 @@ def results(batch_id: str, retry: Retry, deadline: Deadline, cursor: int = 0) ->
             _too_late(batch_id, cursor, None)
         if cursor == start:
             yield from _pace(began, held_s)
+
+
+def detail(batch_id: str, index: int, retry: Retry) -> Flow[SubmissionDetail]:
+    """One submission of a batch."""
+    return (yield from fetch(requests.batch_submission(batch_id, index), SubmissionDetail, retry))
 
 
 def cancel(batch_id: str, retry: Retry) -> Flow[BatchStatus]:

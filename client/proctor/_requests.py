@@ -54,10 +54,17 @@ def get_problem(problem_id: str) -> Call:
 
 def list_problems(after: str | None, limit: int) -> Call:
     """GET /v1/problems: one page of ids."""
-    params = {"limit": str(limit)}
-    if after is not None:
-        params["after"] = after
-    return Call("GET", "/v1/problems", params)
+    return _page("/v1/problems", after, limit)
+
+
+def problem_stats(problem_id: str) -> Call:
+    """GET /v1/problems/{id}/stats."""
+    return Call("GET", f"/v1/problems/{_segment(problem_id)}/stats")
+
+
+def list_problem_stats(after: str | None, limit: int) -> Call:
+    """GET /v1/problems/stats: one page."""
+    return _page("/v1/problems/stats", after, limit)
 
 
 def import_problems(problems: Iterable[ProblemLike]) -> Iterator[Call]:
@@ -134,6 +141,11 @@ def create_batch(request: BatchRequest, idempotency_key: str | None) -> Call:
     return _call("POST", "/v1/batches", request, key=idempotency_key or uuid.uuid4().hex)
 
 
+def list_batches(after: str | None, limit: int) -> Call:
+    """GET /v1/batches: one page."""
+    return _page("/v1/batches", after, limit)
+
+
 def batch_status(batch_id: str, wait_s: float = 0.0) -> Call:
     """GET /v1/batches/{id}, held until the batch is complete or `wait_s` is over."""
     return Call("GET", f"/v1/batches/{_segment(batch_id)}", _wait(wait_s), held_s=wait_s)
@@ -148,6 +160,11 @@ def batch_results(batch_id: str, cursor: int, wait_s: float) -> Call:
         headers={"Accept": "application/x-ndjson"},
         held_s=wait_s,
     )
+
+
+def batch_submission(batch_id: str, index: int) -> Call:
+    """GET /v1/batches/{id}/results/{index}."""
+    return Call("GET", f"/v1/batches/{_segment(batch_id)}/results/{index}")
 
 
 def cancel_batch(batch_id: str) -> Call:
@@ -181,6 +198,13 @@ def stats() -> Call:
 
 def _import(lines: list[bytes]) -> Call:
     return _with_body("POST", "/v1/problems", b"\n".join(lines), "application/x-ndjson")
+
+
+def _page(path: str, after: str | None, limit: int) -> Call:
+    params = {"limit": str(limit)}
+    if after is not None:
+        params["after"] = after
+    return Call("GET", path, params)
 
 
 def _wait(seconds: float) -> dict[str, str]:

@@ -130,7 +130,10 @@ def score_command(
     timeout_s: float | None,
     **options: Any,
 ) -> None:
-    """Score a file of samples, one JSON object a line (`-`: standard input)."""
+    """Score a file of samples, one JSON object a line.
+
+    `-` is standard input.
+    """
     items = sampled(file, cast("Form | None", form), language)
     began = time.monotonic()
     with connected(url, api_key) as client:
@@ -158,7 +161,10 @@ def batch_command(
     url: str,
     api_key: str | None,
 ) -> None:
-    """Show how far a batch is; with --follow or --output, wait for its results."""
+    """Show how far a batch is, or wait for its results.
+
+    It waits with --follow or --output.
+    """
     with connected(url, api_key) as client:
         batch = client.batch(batch_id)
         status = batch.cancel() if cancel else batch.status()

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proctor.summary import STYLES
-from proctor.types import Spread, Stats, StatsBucket, Verdict, WorkerStats
+from proctor.types import MemoryStats, Spread, Stats, StatsBucket, Verdict, WorkerStats
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _STATES = {"busy": "green", "idle": "", "starting": "yellow", "no sandbox": "bold red"}
@@ -24,9 +24,12 @@ _NUMBERS = ("pid", "/s", "programs", "up")
 
 def reasons(stats: Stats) -> list[str]:
     """Why programs that are posted now would not be run; empty where they would."""
-    if any(worker.state in _ABLE for worker in stats.workers):
-        return []
-    return ["no worker has a sandbox" if stats.workers else "no worker is there"]
+    found = []
+    if not any(worker.state in _ABLE for worker in stats.workers):
+        found.append("no worker has a sandbox" if stats.workers else "no worker is there")
+    if stats.memory.nearly_full:
+        found.append("Redis's memory is nearly full")
+    return found
 
 
 class Overview:
@@ -74,6 +77,7 @@ class Overview:
             queue += f", the oldest for {_duration(stats.oldest_wait_s)}"
         yield "queue", queue if stats.pending else "empty"
         yield "rate", f"{_rate(stats.programs_per_s)} programs/s over the last minute"
+        yield "redis", _memory(stats.memory)
         if not stats.history:
             yield "last hour", "nothing was run"
             return
@@ -85,6 +89,15 @@ class Overview:
         if stats.faults:
             causes = ", ".join(f"{cause} {count:,}" for cause, count in stats.faults.items())
             yield "our faults", Text(f"{stats.ie_share:.2%} of results: {causes}", "bold red")
+
+
+def _memory(memory: MemoryStats) -> Text:
+    style = "bold red" if memory.nearly_full else ""
+    if memory.limit_bytes is None:
+        return Text(f"{_size(memory.used_bytes)} of memory, no limit", style)
+    share = memory.used_bytes / memory.limit_bytes
+    used, limit = _size(memory.used_bytes), _size(memory.limit_bytes)
+    return Text(f"{used} of memory, {share:.0%} of {limit}", style)
 
 
 def _verdicts(counts: dict[str, int]) -> Text:
@@ -135,9 +148,10 @@ def _workers(workers: Sequence[WorkerStats], now: float, width: int) -> Table:
         "sandbox": [f"{one.backend} ({one.runtime})" for one in workers],
         "up": [_duration(max(0.0, now - one.started_at)) for one in workers],
     }
-    room = width - min(_HOST_CHARS, max(len(one.host) for one in workers)) - _GAP
+    hosts = ["worker", *(one.host for one in workers)]
+    room = width - min(_HOST_CHARS, max(map(len, hosts))) - _GAP
     table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", pad_edge=False)
-    table.add_column("worker", no_wrap=True, max_width=width)
+    table.add_column(hosts[0], no_wrap=True, max_width=width)
     shown = []
     for name, cells in columns.items():
         room -= max(map(len, [name, *cells])) + _GAP
@@ -159,6 +173,12 @@ def _shortened(host: str, chars: int) -> str:
 
 def _rate(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 or number == 0 else f"{number:.1f}"
+
+
+def _size(number: int) -> str:
+    """Bytes, with the unit that suits them: 12 MiB, 3.6 GiB."""
+    mib = number / 2**20
+    return f"{mib:.0f} MiB" if round(mib) < 1024 else f"{mib / 1024:.1f} GiB"
 
 
 def _duration(seconds: float) -> str:

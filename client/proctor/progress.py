@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -13,8 +14,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -44,8 +43,7 @@ class ResultsProgress:
             BarColumn(),
             MofNCompleteColumn(),
             _RateColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _TimeColumn(),
             _VerdictColumn(self._counts),
             console=console or Console(stderr=True),
         )
@@ -82,6 +80,18 @@ class _RateColumn(ProgressColumn):
         return Text("" if speed is None else f"{speed:.0f}/s", style="cyan")
 
 
+class _TimeColumn(ProgressColumn):
+    """The time left, and at the end the time that it took."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        if task.finished_time is not None:
+            return Text(f"in {_clock(task.finished_time)}", style="cyan")
+        left_s = task.time_remaining
+        return Text("" if left_s is None else f"{_clock(left_s)} left", style="cyan")
+
+
 class _VerdictColumn(ProgressColumn):
     def __init__(self, counts: dict[Verdict, int]) -> None:
         super().__init__()
@@ -89,3 +99,7 @@ class _VerdictColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return verdict_text(self._counts)
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

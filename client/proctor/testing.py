@@ -14,79 +14,31 @@ import itertools
 import json
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
 from hashlib import sha256
-from typing import Literal
 
 import httpx
 import pydantic
 
+from proctor._fake_batch import FakeBatch, Judge, Program, problem_stats
 from proctor.types import (
+    BatchPage,
     BatchRequest,
-    BatchStatus,
     FieldProblem,
     ImportReport,
-    Item,
+    MemoryStats,
     Problem,
     ProblemDetails,
     ProblemInfo,
-    Result,
+    ProblemStats,
+    ProblemStatsPage,
     Stats,
     StreamEnd,
     SubmissionRequest,
-    Verdict,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What a judge is shown: an item's problem id, language and text."""
-
-    problem_id: str
-    language: str
-    text: str
-
-
-# A reward from 0 to 1, None for a fault of Proctor's, or a verdict that stands for one.
-Judge = Callable[[Program], float | Verdict | None]
-
-
-@dataclass(slots=True)
-class _Batch:
-    id: str
-    body: bytes
-    results: list[Result]
-    created_at: float
-    deadline_s: float | None
-    # How many of the results are there.
-    ready: int
-    cancelled: bool = False
-
-    @property
-    def total(self) -> int:
-        return len(self.results)
-
-    @property
-    def state(self) -> Literal["running", "done", "cancelled"]:
-        if self.ready < self.total:
-            return "running"
-        return "cancelled" if self.cancelled else "done"
-
-    def end_if_late(self) -> None:
-        """As the server does at a batch's deadline."""
-        if self.deadline_s is not None and time.time() >= self.created_at + self.deadline_s:
-            self.cancel()
-
-    def cancel(self) -> None:
-        """End what is not ready as cancelled."""
-        for place in range(self.ready, self.total):
-            self.cancelled = True
-            self.results[place] = self.results[place].model_copy(
-                update={"state": "cancelled", "verdict": None, "pass_rate": None, "reward": None}
-            )
-        self.ready = self.total
+__all__ = ["FakeServer", "Judge", "Program"]
 
 
 class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -99,13 +51,14 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, judge: Judge | None = None, *, check_problems: bool = False) -> None:
         self.requests: list[httpx.Request] = []
-        # What GET /v1/stats answers: nothing of what was posted is counted.
+        # What GET /v1/stats answers: nothing of what was posted is counted in it.
         self.stats = Stats(
             at=time.time(),
             version="fake",
             pending=0,
             waiting_chunks=0,
             oldest_wait_s=None,
+            memory=MemoryStats(used_bytes=0, limit_bytes=None, nearly_full=False),
             programs_per_s=0.0,
             ie_share=0.0,
             cached_share=0.0,
@@ -117,7 +70,7 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._judge = judge or (lambda _: 1.0)
         self._check_problems = check_problems
         self._problems: dict[str, Problem] = {}
-        self._batches: dict[str, _Batch] = {}
+        self._batches: dict[str, FakeBatch] = {}
         self._keys: dict[str, str] = {}
         self._failures: deque[int | type[httpx.TransportError]] = deque()
         self._cuts: deque[int] = deque()
@@ -184,6 +137,12 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         match request.method, parts:
             case "GET", ["stats"]:
                 return _json(200, self.stats)
+            case "GET", ["problems", "stats"]:
+                page, following = self._problem_ids(request.url.params)
+                told = [self._stats_of(problem_id) for problem_id in page]
+                return _json(200, ProblemStatsPage(problems=told, next=following))
+            case "GET", ["problems", *name, "stats"] if "/".join(name) in self._problems:
+                return _json(200, self._stats_of("/".join(name)))
             case "PUT", ["problems", *_]:
                 self._store(problem := Problem.model_validate_json(body))
                 return _json(200, _info(problem))
@@ -191,11 +150,14 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 found = self._problems.get(path.removeprefix("/v1/problems/"))
                 return _json(200, _info(found)) if found else _refused(404, "no such problem")
             case "GET", ["problems"]:
-                return self._page(request.url.params)
+                page, following = self._problem_ids(request.url.params)
+                return httpx.Response(200, json={"ids": page, "next": following})
             case "POST", ["problems"]:
                 lines = [line for line in body.split(b"\n") if line.strip()]
                 stored = sum(self._store(Problem.model_validate_json(line)) for line in lines)
                 return _json(200, ImportReport(stored=stored, unchanged=len(lines) - stored))
+            case "GET", ["batches"]:
+                return self._list_batches(request.url.params)
             case "POST", ["batches"]:
                 return self._create(BatchRequest.model_validate_json(body), body, request)
             case "POST", ["submissions"]:
@@ -212,12 +174,22 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._problems[problem.id] = problem
         return changed
 
-    def _page(self, params: httpx.QueryParams) -> httpx.Response:
-        ids = sorted(i for i in self._problems if i > params.get("after", ""))
-        page = ids[: int(params.get("limit", "100"))]
-        return httpx.Response(
-            200, json={"ids": page, "next": page[-1] if len(page) < len(ids) else None}
-        )
+    def _problem_ids(self, params: httpx.QueryParams) -> tuple[list[str], str | None]:
+        left = sorted(i for i in self._problems if i > params.get("after", ""))
+        return _paged(left, params)
+
+    def _list_batches(self, params: httpx.QueryParams) -> httpx.Response:
+        left = list(reversed(self._batches))
+        if "after" in params:
+            if params["after"] not in left:
+                return _refused(422, "after is no place in the list")
+            left = left[left.index(params["after"]) + 1 :]
+        page, following = _paged(left, params)
+        batches = [self._batches[batch_id].listed() for batch_id in page]
+        return _json(200, BatchPage(batches=batches, next=following))
+
+    def _stats_of(self, problem_id: str) -> ProblemStats:
+        return problem_stats(self._problems[problem_id], list(self._batches.values()))
 
     def _create(self, batch: BatchRequest, body: bytes, request: httpx.Request) -> httpx.Response:
         key = request.headers.get("idempotency-key", "")
@@ -225,7 +197,7 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
             known = self._batches[self._keys[key]]
             if known.body != body:
                 return _refused(409, "this idempotency key came with another body")
-            return _json(200, _status(known))
+            return _json(200, known.status())
         if self._check_problems:
             faults = [
                 FieldProblem(
@@ -238,19 +210,11 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
             ]
             if faults:
                 return _refused(422, f"the batch has {len(faults)} fault(s)", faults)
-        results = self._results(batch)
-        made = _Batch(
-            f"fake-{next(self._ids)}",
-            body,
-            results,
-            time.time(),
-            batch.deadline_s,
-            len(results) if self._held is None else min(self._held, len(results)),
-        )
+        made = FakeBatch.of(f"fake-{next(self._ids)}", batch, body, self._judge, self._held)
         self._batches[made.id] = made
         if key:
             self._keys[key] = made.id
-        return _json(201, _status(made))
+        return _json(201, made.status())
 
     def _submit(
         self, item: SubmissionRequest, body: bytes, request: httpx.Request
@@ -259,18 +223,18 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if response.status_code >= 400:
             return response
         made = self._batches[json.loads(response.content)["id"]]
-        return _json(200, made.results[0]) if made.ready else _json(202, _status(made))
+        return _json(200, made.results[0]) if made.ready else _json(202, made.status())
 
     def _batch(
-        self, method: str, rest: list[str], batch: _Batch, request: httpx.Request
+        self, method: str, rest: list[str], batch: FakeBatch, request: httpx.Request
     ) -> httpx.Response:
         batch.end_if_late()
         match method, rest:
             case "GET", []:
-                return _json(200, _status(batch))
+                return _json(200, batch.status())
             case "DELETE", []:
                 batch.cancel()
-                return _json(200, _status(batch))
+                return _json(200, batch.status())
             case "GET", ["results"]:
                 cursor = int(request.url.params.get("cursor", "0"))
                 there = batch.results[cursor : batch.ready]
@@ -283,29 +247,10 @@ class FakeServer(httpx.BaseTransport, httpx.AsyncBaseTransport):
                     headers={"content-type": "application/x-ndjson"},
                     stream=_LineStream([line + b"\n" for line in lines], cut),
                 )
+            case "GET", ["results", index] if index.isdecimal() and int(index) < batch.total:
+                return _json(200, batch.detail(int(index)))
             case _:
                 return _refused(404, f"{method} is not there")
-
-    def _results(self, batch: BatchRequest) -> list[Result]:
-        return [self._result(index, item) for index, item in enumerate(batch.items)]
-
-    def _result(self, index: int, item: Item) -> Result:
-        problem_id = item.problem_id or (item.problem.id if item.problem else "")
-        text = item.source or item.completion or item.continuation or ""
-        verdict, reward = _judged(self._judge(Program(problem_id, item.language, text)))
-        return Result(
-            index=index,
-            id=item.id,
-            submission_id=sha256(f"{index} {text}".encode()).hexdigest()[:16],
-            problem_id=problem_id,
-            language=item.language,
-            verdict=verdict,
-            pass_rate=None if reward is None else max(0.0, min(1.0, reward)),
-            reward=reward,
-            passed=int(reward == 1.0),
-            total=1,
-            reason="the judge gave None" if verdict is Verdict.IE else None,
-        )
 
 
 # -- helpers ----------------------------------------------------------------------------------
@@ -330,15 +275,6 @@ class _LineStream(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield chunk
 
 
-def _judged(said: float | Verdict | None) -> tuple[Verdict, float | None]:
-    if isinstance(said, Verdict):
-        rewards = {Verdict.AC: 1.0, Verdict.IE: None}
-        return said, rewards.get(said, 0.0)
-    if said is None:
-        return Verdict.IE, None
-    return Verdict.AC if said == 1.0 else Verdict.WA, float(said)
-
-
 def _info(problem: Problem) -> ProblemInfo:
     body = problem.model_dump_json()
     return ProblemInfo(
@@ -349,17 +285,10 @@ def _info(problem: Problem) -> ProblemInfo:
     )
 
 
-def _status(batch: _Batch) -> BatchStatus:
-    there = batch.results[: batch.ready]
-    counts = Counter(result.verdict for result in there if result.verdict)
-    return BatchStatus(
-        id=batch.id,
-        state=batch.state,
-        total=batch.total,
-        completed=batch.ready,
-        verdicts=dict(counts),
-        created_at=batch.created_at,
-    )
+def _paged(left: list[str], params: httpx.QueryParams) -> tuple[list[str], str | None]:
+    """The first of what is left, and after which the next page begins."""
+    page = left[: int(params.get("limit", "100"))]
+    return page, page[-1] if len(page) < len(left) else None
 
 
 def _json(status: int, model: pydantic.BaseModel) -> httpx.Response:

@@ -5,7 +5,7 @@ given here are those that make no sense on any server.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -314,14 +314,23 @@ class Result(_Answer):
     cached: bool = Field(False, description="An equal program's result was used.")
 
 
+# A reward depends on the policy; what it is made from does not. 0 and 1 are apart: in training
+# most programs are there.
+PassRateBin = Literal["0", "below 0.2", "below 0.4", "below 0.6", "below 0.8", "below 1", "1"]
+PASS_RATES: tuple[PassRateBin, ...] = get_args(PassRateBin)
+
+
 class BatchStatus(_Answer):
-    """How far a batch is. `results` is there once it is complete, when asked for."""
+    """How far a batch is."""
 
     id: str
     state: Literal["running", "done", "cancelled"]
     total: int
     completed: int
     verdicts: dict[Verdict, int] = {}
+    pass_rates: dict[PassRateBin, int] = Field(
+        {}, description="Results by pass rate; IE and cancelled ones have none."
+    )
     created_at: float = Field(description="Unix time, seconds.")
 
 
@@ -406,6 +415,14 @@ class WorkerStats(_Answer):
     units_per_s: float = Field(0.0, description="Over the last ten seconds.")
 
 
+class MemoryStats(_Answer):
+    """Redis's memory."""
+
+    used_bytes: int
+    limit_bytes: int | None = Field(description="Redis's maxmemory; null where it has none.")
+    nearly_full: bool = Field(description="So full that programs posted now get 503.")
+
+
 class Stats(_Answer):
     """How the service does, now and over the last hour."""
 
@@ -414,6 +431,7 @@ class Stats(_Answer):
     pending: int = Field(description="Programs queued or running.")
     waiting_chunks: int = Field(description="Jobs that no worker has taken yet.")
     oldest_wait_s: float | None = Field(description="For how long the oldest of them has waited.")
+    memory: MemoryStats
     programs_per_s: float = Field(description="Results a second, over the last minute.")
     ie_share: float = Field(description="Of the last hour's results, 0.0 to 1.0.")
     cached_share: float = Field(description="Of the last hour's results, 0.0 to 1.0.")

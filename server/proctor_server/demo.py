@@ -34,9 +34,10 @@ _LONGEST_S = 900.0
     show_default=True,
 )
 def demo(url: str | None, workers: int | None, sandbox: SandboxKind) -> None:
-    """Score HumanEval: right, empty, broken and hostile programs, end to end.
+    """Score HumanEval here, hostile programs included.
 
-    Exits with status 0 only if every program earned exactly what it should.
+    Right, empty, broken and hostile programs go all the way from an API to their rewards. Exits
+    with status 0 only if every program earned exactly what it should.
     """
     console = Console(highlight=False)
     try:

@@ -19,9 +19,10 @@ _MARKS = {
 
 @click.command()
 def doctor() -> None:
-    """Say what this machine has for Proctor, and what to do about what is missing.
+    """Say what this machine has for Proctor, and what is missing.
 
-    Exits with status 1 when no kind of sandbox works, or Redis is missing.
+    Says what to do about it, too. Exits with status 1 when no kind of sandbox works, or Redis is
+    missing.
     """
     from proctor_server.machine import findings, trial  # imports docker, which other commands don't
 

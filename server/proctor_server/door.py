@@ -169,9 +169,13 @@ class Door:
         self._check_length(request.source, faults, "source")
         self._check_limits(request.limits, faults, "limits")
         self._check_files(request.files, faults, "files")
+        compile_s = request.compile_wall_time_s or 0.0
+        most_s = self._rules.limits.max_wall_time_s
+        if compile_s > most_s:
+            reason = "is above the maximum"
+            faults.add("compile_wall_time_s", reason, f"give at most {most_s:g}")
         faults.check("the request")
         limits = self._rules.limits.resolve(request.limits)
-        compile_s = request.compile_wall_time_s or 0.0
         item = Item.model_construct(problem_id=RAW, language=request.language)
         unit = Unit.raw_run(request)
         return Draft(

@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 from proctor_server.errors import StoreUnavailable
 from proctor_server.fleet import Announcement, present
 from proctor_server.outcome import Cause
-from proctor_server.store.connection import translated
 from proctor_server.store.counters import LAST_PLACE, STEPS_PER_DOUBLING, Counts, Durations, most_s
+from proctor_server.store.memory import Memory, read_memory
 from proctor_server.store.statistics import Backlog, Statistics
 
 # From a cached answer to a request that is held to the end.
@@ -26,14 +26,13 @@ _BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """What the store says at one Unix time. Memory is in bytes; a most of 0 is none."""
+    """What the store says at one Unix time."""
 
     at: float
     backlog: Backlog
     totals: Counts
     workers: list[Announcement]
-    memory_used: int
-    memory_most: int
+    memory: Memory
 
 
 async def read_store(
@@ -43,11 +42,10 @@ async def read_store(
     try:
         workers = await present(client)
         backlog, totals = await statistics.backlog(), await statistics.totals()
-        with translated():
-            memory = await client.info("memory")
+        memory = await read_memory(client)
     except StoreUnavailable:
         return None
-    return StoreState(now, backlog, totals, workers, memory["used_memory"], memory["maxmemory"])
+    return StoreState(now, backlog, totals, workers, memory)
 
 
 class Metrics:
@@ -90,18 +88,18 @@ class _Snapshot(Collector):
         up = int(state is not None)
         yield GaugeMetricFamily("proctor_redis_up", "Whether Redis answers", up)
         if state is not None:
-            yield from _redis(state)
+            yield from _redis(state.memory)
             yield from _waiting(state.at, state.backlog)
             yield from _results(state.totals)
             yield from _fleet(state.workers)
 
 
-def _redis(state: StoreState) -> Iterable[Metric]:
+def _redis(memory: Memory) -> Iterable[Metric]:
     yield GaugeMetricFamily(
-        "proctor_redis_memory_bytes", "Memory that Redis's data takes", state.memory_used
+        "proctor_redis_memory_bytes", "Memory that Redis's data takes", memory.used
     )
     yield GaugeMetricFamily(
-        "proctor_redis_memory_max_bytes", "What it may take; 0: no limit", state.memory_most
+        "proctor_redis_memory_max_bytes", "What it may take; 0: no limit", memory.limit or 0
     )
 
 

@@ -3,10 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from proctor.types import ProblemStats, Stats, StatsBucket, Suspicion, WorkerStats
+from proctor.types import (
+    MemoryStats,
+    ProblemStats,
+    Stats,
+    StatsBucket,
+    Suspicion,
+    WorkerStats,
+)
 from proctor_server.fleet import Announcement
 from proctor_server.store.counters import Counts
 from proctor_server.store.keys import BUCKET_S
+from proctor_server.store.memory import Memory
 from proctor_server.store.problems import Head
 from proctor_server.store.statistics import Backlog, ProblemCounts
 from proctor_server.version import VERSION
@@ -22,6 +30,7 @@ _FLAKY_SHARE = 0.05
 def stats(
     now: float,
     backlog: Backlog,
+    memory: Memory,
     workers: Sequence[Announcement],
     history: Mapping[int, Counts],
 ) -> Stats:
@@ -40,6 +49,9 @@ def stats(
         pending=backlog.pending,
         waiting_chunks=backlog.chunks,
         oldest_wait_s=None if backlog.oldest is None else max(0.0, now - backlog.oldest),
+        memory=MemoryStats(
+            used_bytes=memory.used, limit_bytes=memory.limit, nearly_full=memory.nearly_full
+        ),
         programs_per_s=_rate(now, history),
         ie_share=verdicts["IE"] / programs if programs else 0.0,
         cached_share=cached / programs if programs else 0.0,

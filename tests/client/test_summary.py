@@ -1,6 +1,8 @@
 """Summaries and the progress bar."""
 
 import io
+import itertools
+import re
 
 import pytest
 from rich.console import Console
@@ -128,3 +130,16 @@ def test_progress_counts_what_passes_through() -> None:
         assert list(bar.track(RESULTS)) == RESULTS
     assert "5/5" in out.getvalue()
     assert "AC 2  WA 1  IE 1" in out.getvalue()
+    assert re.search(r"in 0:00:0\d", out.getvalue())
+
+
+def test_progress_says_how_much_time_is_left() -> None:
+    seconds = itertools.count()
+    console = Console(
+        file=io.StringIO(), width=200, force_terminal=True, get_time=lambda: float(next(seconds))
+    )
+    with ResultsProgress(5, console=console) as bar:
+        for one in RESULTS[:3]:
+            bar.add(one)
+    assert isinstance(console.file, io.StringIO)
+    assert re.search(r"0:00:\d\d left", console.file.getvalue())

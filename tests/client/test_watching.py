@@ -23,7 +23,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from proctor import Client, Spread, Stats, StatsBucket, WorkerStats
+from proctor import Client, MemoryStats, Spread, Stats, StatsBucket, WorkerStats
 from proctor.cli import cli
 from proctor.overview import Overview
 from proctor.testing import FakeServer
@@ -57,6 +57,7 @@ STATS = Stats(
     pending=1234,
     waiting_chunks=56,
     oldest_wait_s=75.0,
+    memory=MemoryStats(used_bytes=900 * 2**20, limit_bytes=4 * 2**30, nearly_full=False),
     programs_per_s=412.3,
     ie_share=0.0012,
     cached_share=0.25,
@@ -107,6 +108,7 @@ def test_status_shows_what_waits_what_came_of_it_and_who_works(server: FakeServe
         "Proctor 0.1.0 at http://127.0.0.1:8077  ready",
         "1,234 programs, 56 jobs waiting, the oldest for 75 s",
         "412 programs/s over the last minute",
+        "900 MiB of memory, 22% of 4.0 GiB",
         "AC 9,000  WA 800  IE 12  NEW 1",
         "120 ms median, 1.5 s 95th percentile",
         "2.3 ms median, 410 ms 95th percentile",
@@ -141,6 +143,17 @@ def test_the_exit_status_says_whether_programs_will_be_run(
     assert run("status", "--json").exit_code == code
 
 
+def test_a_redis_that_is_nearly_full_is_not_ready(server: FakeServer) -> None:
+    full = MemoryStats(used_bytes=15 * 2**28, limit_bytes=4 * 2**30, nearly_full=True)
+    server.stats = STATS.model_copy(update={"memory": full})
+    done = run("status")
+    assert done.exit_code == 1
+    assert "Redis's memory is nearly full" in done.output
+    assert "3.8 GiB of memory, 94% of 4.0 GiB" in done.output
+    server.stats = server.stats.model_copy(update={"workers": []})
+    assert "no worker is there; Redis's memory is nearly full" in run("status").output
+
+
 def test_redis_being_away_is_not_ready_and_other_failures_no_answer(server: FakeServer) -> None:
     server.fail(503)
     done = run("status")
@@ -173,12 +186,20 @@ def test_the_page_fits_any_width(width: int) -> None:
     assert ("node-17.cluster.internal" in "\n".join(shown)) == (width >= 100)
 
 
+@pytest.mark.parametrize("width", range(30, 81, 5))
+def test_no_head_of_a_column_is_cut_where_hosts_have_short_names(width: int) -> None:
+    short = STATS.model_copy(update={"workers": [worker(host="vm")]})
+    (head,) = (line for line in page(short, width).splitlines() if line.startswith("worker "))
+    assert "…" not in head
+
+
 def test_an_idle_service_is_told_in_few_lines() -> None:
     shown = page(FakeServer().stats, 80)
     assert "no worker is there" in shown
     assert re.search(r"queue +empty", shown)
     assert re.search(r"last hour +nothing was run", shown)
-    assert len(shown.splitlines()) == 5
+    assert re.search(r"redis +0 MiB of memory, no limit", shown)
+    assert len(shown.splitlines()) == 6
 
 
 def test_the_hour_is_drawn_with_its_latest_minute_at_the_right() -> None:

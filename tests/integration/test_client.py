@@ -84,6 +84,37 @@ def test_problems_are_known_by_what_is_public(client: Client) -> None:
     assert client.import_problems([ADD]).unchanged == 1
 
 
+def test_what_was_posted_can_be_looked_at_again(stack: Stack, client: Client) -> None:
+    problem = {**ADD, "id": "client/looked-at", "limits": {"memory_mb": 300}}
+    client.put_problem(problem)
+    batch = client.submit(
+        {"problem_id": "client/looked-at", "source": source} for source in (RIGHT, HALF)
+    )
+    assert batch.rewards() == [1.0, 0.5]
+    listed = next(client.batches())
+    assert (listed.id, listed.completed, listed.state) == (batch.id, 2, "done")
+    one = batch.submission(1)
+    assert (one.source, one.problem_id, one.language) == (HALF, "client/looked-at", "python")
+    assert one.result is not None
+    assert (one.result.verdict, one.result.reward) == (Verdict.WA, 0.5)
+    told = client.problem_stats("client/looked-at")
+    assert (told.tests, told.submissions, told.accepted, told.pass_rate) == (2, 2, 1, 0.75)
+    assert told in list(client.problems_stats())
+    with pytest.raises(NotFound):
+        batch.submission(2)
+    with pytest.raises(NotFound):
+        client.problem_stats("client/none")
+
+    async def looked() -> None:
+        async with AsyncClient(stack.url) as looking:
+            assert await anext(aiter(looking.batches())) == listed
+            assert await (await looking.batch(batch.id)).submission(1) == one
+            assert await looking.problem_stats("client/looked-at") == told
+            assert told in [each async for each in looking.problems_stats()]
+
+    asyncio.run(looked())
+
+
 def test_every_fault_of_a_batch_is_named(client: Client) -> None:
     items = [
         {"problem_id": "client/add", "source": RIGHT},

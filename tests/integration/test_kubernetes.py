@@ -11,6 +11,7 @@ from proctor_server.api.app import create_app
 from proctor_server.metrics import Metrics, StoreState
 from proctor_server.settings import Settings
 from proctor_server.store.counters import Counts
+from proctor_server.store.memory import Memory
 from proctor_server.store.statistics import Backlog
 from proctor_server.up import API_GRACE_S, WORKER_GRACE_S
 
@@ -102,6 +103,6 @@ def test_the_fleet_grows_by_a_metric_that_there_is() -> None:
     (scaler,) = of_kind("HorizontalPodAutoscaler")
     (metric,) = scaler["spec"]["metrics"]
     name = metric["external"]["metric"]["name"]
-    state = StoreState(0.0, Backlog(pending=7), Counts(), [], memory_used=0, memory_most=0)
+    state = StoreState(0.0, Backlog(pending=7), Counts(), [], Memory())
     assert f"\n{name} 7.0\n" in Metrics().page(state).decode()
     assert scaler["spec"]["scaleTargetRef"]["name"] in pods()

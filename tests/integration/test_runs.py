@@ -144,6 +144,7 @@ def test_a_caller_that_hangs_up_cancels_its_run(
     [
         ({"source": "x", "language": "klingon"}, "language"),
         ({"source": "x", "limits": {"cpu_time_s": 1e6}}, "limits.cpu_time_s"),
+        ({"source": "x", "compile_wall_time_s": 1e6}, "compile_wall_time_s"),
         ({"source": "x" * 2_000_000}, "source"),
         ({"source": "x", "files": {"../up": ""}}, "files"),
         ({"source": "x", "files": {"/etc/x": ""}}, "files"),

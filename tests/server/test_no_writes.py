@@ -114,6 +114,10 @@ def test_the_last_tenth_of_the_memory_is_the_workers(
             used = int(redis_client.info("memory")["used_memory"])
             redis_client.config_set("maxmemory", str(int(used / 0.93)))
             wait_until(lambda: _refused(api), "new work is refused")
+            memory = api.get("/v1/stats").json()["memory"]
+            assert memory["nearly_full"]
+            assert memory["limit_bytes"] == int(used / 0.93)
+            assert "posts get 503" in api.get("/").text
             workers.start()
             assert len(results(api, batch)) == 3
         finally:

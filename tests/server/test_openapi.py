@@ -92,6 +92,7 @@ def test_the_documented_examples_are_served(target: Target) -> None:
         "POST /v1/batches",
         "POST /v1/submissions",
         "POST /v1/rewards",
+        "POST /v1/runs",
     }
     assert max(served.values()) < 300, served
 

@@ -17,6 +17,7 @@ from proctor_server.statistics import problem_stats, stats
 from proctor_server.store import keys
 from proctor_server.store.connection import run_script
 from proctor_server.store.counters import LAST_PLACE, Counts, Durations, most_s
+from proctor_server.store.memory import Memory
 from proctor_server.store.problems import Head
 from proctor_server.store.scripts import NOTE_CHUNK
 from proctor_server.store.statistics import Backlog, ProblemCounts
@@ -37,6 +38,8 @@ def test_an_idle_service_has_nothing_to_tell(api: httpx.Client) -> None:
     assert (told.pending, told.waiting_chunks, told.oldest_wait_s) == (0, 0, None)
     assert (told.programs_per_s, told.ie_share, told.cached_share) == (0, 0, 0)
     assert (told.verdicts, told.faults, told.workers, told.history) == ({}, {}, [], [])
+    assert told.memory.used_bytes > 100_000
+    assert (told.memory.limit_bytes, told.memory.nearly_full) == (None, False)
 
 
 def test_results_are_counted_as_they_are_written(
@@ -247,4 +250,4 @@ def test_nothing_has_no_percentiles() -> None:
 def test_the_rate_is_of_the_last_minute() -> None:
     counts = Counts.of({b"v:AC:c": b"60"})
     history = {940: counts, 930: counts, 1000: counts}
-    assert stats(1005.0, Backlog(), [], history).programs_per_s == pytest.approx(120 / 65)
+    assert stats(1005.0, Backlog(), Memory(), [], history).programs_per_s == pytest.approx(120 / 65)

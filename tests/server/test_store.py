@@ -177,6 +177,32 @@ def test_an_ie_is_delivered_and_not_kept(store: Store) -> None:
     assert store.accept(store.draft("b2", "x")) == Accepted(1)
 
 
+def test_pass_rates_are_counted_by_their_size(store: Store) -> None:
+    rates = {
+        "0": [(0, 7), (0, 1)],
+        "below 0.2": [(1, 2000), (1, 6)],
+        "below 0.4": [(1, 5)],
+        "below 0.6": [(2, 5), (1, 2)],
+        "below 0.8": [(3, 5)],
+        "below 1": [(4, 5), (1999, 2000)],
+        "1": [(7, 7), (2000, 2000), (1, 1)],
+    }
+    pairs = {f"{passed}-{total}": (passed, total) for of in rates.values() for passed, total in of}
+    store.accept(store.draft("b", " ".join([*pairs, "ie", "never"])))
+    store.answer("ie", Verdict.IE)
+    # The second half has to be added to what the first half came to.
+    for half in (list(pairs)[::2], list(pairs)[1::2]):
+        answers = [
+            Answer(Unit.of("python", one, "v"), outcome(Verdict.WA, *pairs[one]), time.time())
+            for one in half
+        ]
+        store.chunks.complete(answers, "c")
+    store.cancel("b")
+    found = store.status("b")
+    assert found.pass_rates == {name: len(of) for name, of in rates.items()}
+    assert found.verdicts == {Verdict.WA: len(pairs), Verdict.IE: 1}
+
+
 def test_an_end_sets_lifetimes_and_nothing_before(store: Store) -> None:
     store.accept(store.draft("b", "x y", key="k"))
     store.answer("x")

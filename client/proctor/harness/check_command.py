@@ -16,8 +16,11 @@ from proctor.progress import ResultsProgress
 FAULTY = 1
 OURS = 3
 
-# "free" is the most that a program earns which solves nothing.
 _HEADS = ("problem", "reference", "free", "CPU s", "limit s", "advised s")
+_LEGEND = (
+    "reference: verdicts of its runs; free: the most that a program earns which solves nothing; "
+    "CPU s: the reference's slowest test"
+)
 
 
 @click.command("check")
@@ -102,6 +105,7 @@ def _show(report: CheckReport, console: Console, *, show_all: bool) -> None:
         for each in shown:
             table.add_row(*_row(each))
         console.print(table)
+        console.print(_LEGEND, style="dim")
         console.print()
     for each in shown:
         for style, findings in (("bold red", each.faults), ("yellow", each.warnings)):
@@ -125,9 +129,10 @@ def _row(each: CheckedProblem) -> list[Text]:
         each.id,
         reference if runs else "none",
         f"{each.free_pass_rate:.2f}",
+        "-" if each.cpu_time_s is None else f"{each.cpu_time_s:.3f}",
         *(
             "-" if value is None else f"{value:.3g}"
-            for value in (each.cpu_time_s, each.cpu_limit_s, each.recommended_cpu_limit_s)
+            for value in (each.cpu_limit_s, each.recommended_cpu_limit_s)
         ),
     ]
     return [Text(cell) for cell in cells]

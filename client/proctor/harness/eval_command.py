@@ -113,11 +113,11 @@ def eval_command(
     api_key: str | None,
     **limits: Any,
 ) -> None:
-    """Score SAMPLES (JSON lines; `-`: standard input) of PROBLEMS, and judge the whole.
+    """Score samples of a problem set: pass@k, reports, gates.
 
     PROBLEMS is what the server has under a prefix, such as HumanEval, or `humaneval`, or a file
-    as `proctor import` takes it, which is imported first. Samples are read as `proctor score`
-    reads them.
+    as `proctor import` takes it, which is imported first. SAMPLES are JSON lines, as `proctor
+    score` reads them; `-` is standard input.
 
     Exits with 0 where all is well, 1 below a gate, 2 for wrong usage, 3 where Proctor failed.
     """

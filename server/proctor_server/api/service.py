@@ -87,7 +87,7 @@ async def readyz(request: Request) -> Response:
         reasons.append(
             "no worker has a sandbox" if workers else "no worker is there: start proctor worker"
         )
-    if not services.intake.room:
+    if services.memory.nearly_full:
         reasons.append("Redis's memory is nearly full")
     ready = Ready(ready=not reasons, reasons=reasons, workers=len(able), sandboxes=_kinds(able))
     return JSONResponse(ready.model_dump(), status_code=503 if reasons else 200)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ from proctor_server.store import keys
 from proctor_server.store.batches import Batches
 from proctor_server.store.connection import api_connection, translated
 from proctor_server.store.listing import Listing
+from proctor_server.store.memory import Memory, read_memory
 from proctor_server.store.problems import Problems
 from proctor_server.store.sessions import Sessions
 from proctor_server.store.statistics import Statistics
@@ -31,10 +32,6 @@ from proctor_server.store.statistics import Statistics
 _LOOK_S = 1.0
 # Between two cancellations of a task that has not ended.
 _AGAIN_S = 0.1
-
-# Of Redis's memory: the rest is the workers'. Without it they could neither write results nor
-# remove what is done, and a full Redis would stay full.
-_ROOM = 0.9
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +52,15 @@ class Services:
     listing: Listing
     sessions: Sessions
     workers: list[Announcement] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
 
     async def look(self) -> None:
-        """Look who works and how much waits. Raises StoreUnavailable."""
+        """Look who works, how much waits and what room there is. Raises StoreUnavailable."""
         self.workers = await present(self.redis)
+        self.memory = await read_memory(self.redis)
+        self.intake.room = not self.memory.nearly_full
         with translated():
             self.intake.pending = int(await self.redis.get(keys.PENDING) or 0)
-            self.intake.room = _has_room(await self.redis.info("memory"))
 
     async def keep_looking(self) -> None:
         """Look again and again, until cancelled; end batches whose time is over."""
@@ -140,11 +139,6 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
         await _end(tasks)
         await client.aclose()
         queue.connection.close()
-
-
-def _has_room(memory: Mapping[str, int]) -> bool:
-    most = memory["maxmemory"]
-    return not most or memory["used_memory"] < _ROOM * most
 
 
 async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:

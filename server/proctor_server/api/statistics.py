@@ -56,7 +56,8 @@ async def current(services: Services) -> Stats:
     await services.look()
     now = time.time()
     history = await services.statistics.history(now)
-    return stats(now, await services.statistics.backlog(), services.workers, history)
+    backlog = await services.statistics.backlog()
+    return stats(now, backlog, services.memory, services.workers, history)
 
 
 async def problem_page(services: Services, after: str | None, limit: int) -> ProblemStatsPage:

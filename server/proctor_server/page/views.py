@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from proctor.types import ProblemStats, Verdict
+from proctor.types import PASS_RATES, ProblemStats, Verdict
 from proctor_server.api.details import batch_page, submission
 from proctor_server.api.services import Services
 from proctor_server.api.statistics import problem_page
@@ -35,11 +35,13 @@ _templates.filters |= {
     "ago": words.ago,
     "at": words.at,
     "percent": words.percent,
+    "size": words.size,
 }
 _templates.globals |= {
     "NONE": words.NONE,
     "VERDICTS": [one.value for one in Verdict],
     "NAMED": NAMED,
+    "PASS_RATES": PASS_RATES,
 }
 
 Parts = Mapping[str, str]

@@ -41,6 +41,12 @@ def at(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
 
 
+def size(number_bytes: int) -> str:
+    """A size in memory: 12 MiB, 3.6 GiB."""
+    mib = number_bytes / 2**20
+    return f"{mib:.0f} MiB" if round(mib) < 1024 else f"{mib / 1024:.1f} GiB"
+
+
 def percent(share: float | None) -> str:
     """A share of 0.0 to 1.0. Little is never shown as nothing, nor much as all."""
     if share is None:

@@ -4,12 +4,14 @@ deliver() notes entries; settle() counts them per batch, problem and ten seconds
 complete. The names of keys are those of keys.py, which scripts.py puts before this.
 """
 
+from proctor.types import PASS_RATES
 from proctor_server.store.counters import TALLY
 from proctor_server.store.status import STATUS_FIELDS
 
 DELIVERY = (
     TALLY
     + f"local STATUS_FIELDS = {{{', '.join(map(repr, STATUS_FIELDS))}}}\n"
+    + f"local RATES = {len(PASS_RATES)}\n"
     + """
 local touched, order, ended, judged = {}, {}, {}, {}
 -- What results for one problem version come to.
@@ -21,18 +23,24 @@ local function judge(version)
   end
   return j
 end
+-- Which of PASS_RATES it is, from 0.
+local function rate(passed, total)
+  if passed == 0 then return 0 end
+  return passed == total and RATES - 1 or 1 + math.floor((RATES - 2) * passed / total)
+end
+local function note(counts, field) counts[field] = (counts[field] or 0) + 1 end
 -- of: the verdict, language, problem version and, of an IE, cause.
 local function deliver(batch, index, cached, started, outcome, of)
   if redis.call('SETBIT', SEEN .. batch, index, 1) == 1 then return end
   redis.call('RPUSH', DONE .. batch, index .. ' ' .. cached .. ' ' .. started .. ' ' .. outcome)
   local t = touched[batch]
   if not t then
-    t = {n = 0, verdicts = {}, starts = {}}
+    t = {n = 0, counts = {}, starts = {}}
     touched[batch] = t
     order[#order + 1] = batch
   end
   t.n = t.n + 1
-  t.verdicts[of.verdict] = (t.verdicts[of.verdict] or 0) + 1
+  note(t.counts, 'v:' .. of.verdict)
   count('v:' .. of.verdict .. ':' .. of.language, 1)
   if cached == 1 then
     count('cached', 1)
@@ -48,6 +56,7 @@ local function deliver(batch, index, cached, started, outcome, of)
   else
     local passed, total = string.match(outcome, '"passed":(%d+),"total":(%d+)')
     j.ppm = j.ppm + math.floor(passed / total * 1e6)
+    note(t.counts, 'p:' .. rate(tonumber(passed), tonumber(total)))
   end
 end
 local function expire(batch, now, ttl)
@@ -82,9 +91,7 @@ end
 local function settle(now, ttl)
   for i, batch in ipairs(order) do
     local t = touched[batch]
-    for verdict, n in pairs(t.verdicts) do
-      redis.call('HINCRBY', BATCH .. batch, 'v:' .. verdict, n)
-    end
+    add(BATCH .. batch, t.counts)
     unqueue(batch, t.n)
     local completed = redis.call('HINCRBY', BATCH .. batch, 'completed', t.n)
     local of = redis.call('HMGET', BATCH .. batch, 'total', 'state', 'created_at')

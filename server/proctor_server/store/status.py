@@ -2,14 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from proctor.types import BatchStatus, Verdict
+from proctor.types import PASS_RATES, BatchStatus, Verdict
+
+N = TypeVar("N")
 
 State = Literal["running", "done", "cancelled"]
 
 # Of a batch's hash: what read_status reads.
-STATUS_FIELDS = ["state", "total", "completed", "created_at", *(f"v:{one}" for one in Verdict)]
+STATUS_FIELDS = [
+    *("state", "total", "completed", "created_at"),
+    *(f"v:{one}" for one in Verdict),
+    *(f"p:{place}" for place in range(len(PASS_RATES))),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +31,21 @@ def read_status(batch_id: str, raw: Sequence[bytes | None]) -> BatchStatus | Non
     state, total, completed, created, *counts = raw
     if state is None:
         return None
-    verdicts = {
-        verdict: int(count)
-        for verdict, count in zip(Verdict, counts, strict=True)
-        if count is not None
-    }
     return BatchStatus(
         id=batch_id,
         state=state_of(state),
         total=int(total or 0),
         completed=int(completed or 0),
-        verdicts=verdicts,
+        verdicts=_counted(Verdict, counts[: len(Verdict)]),
+        pass_rates=_counted(PASS_RATES, counts[len(Verdict) :]),
         created_at=float(created or 0),
     )
+
+
+def _counted(names: Iterable[N], counts: Iterable[bytes | None]) -> dict[N, int]:
+    return {
+        name: int(count) for name, count in zip(names, counts, strict=True) if count is not None
+    }
 
 
 def read_ended(raw: Iterable[Sequence[Any]]) -> list[Ended]:

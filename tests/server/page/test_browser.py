@@ -1,21 +1,18 @@
 """The page in a real browser: what it shows, that it moves, and that everybody can use it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from proctor_server.api.app import create_app
 from proctor_server.page.tally import NAMED
 from proctor_server.settings import Settings
 from tests.server.conftest import TWO_TESTS, Workers, post, results, serving, wait_until
+from tests.server.page.conftest import Open, hindrances
 
 pytestmark = pytest.mark.usefixtures("two")
-
-Open = Callable[..., Page]
 
 HOSTILE = "ac <script>document.title = 'owned'</script><img src=x onerror=alert(1)> \u202e"
 
@@ -36,6 +33,7 @@ def test_a_batch_is_shown_from_the_overview_down_to_its_programs(
     expect(row).to_contain_text("3 / 3")
     expect(row).to_contain_text("AC 1")
     expect(row).to_contain_text("WA 2")
+    expect(row.get_by_role("img", name="0: 1, below 0.6: 1, 1: 1", exact=True)).to_be_visible()
     row.get_by_role("link").click()
     assert tile(page, "Mean reward").startswith("0.500")
     histogram = page.locator(".histogram tr").all_inner_texts()
@@ -147,12 +145,5 @@ def test_everybody_can_use_it(api: httpx.Client, window: Open, width: int, schem
         "/problems?suspicious=1",
     ):
         page.goto(path)
-        found = Axe().run(page).response["violations"]
-        faults[path] = [
-            (one["id"], [node["target"] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in ("serious", "critical", "moderate")
-        ]
-        sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert sideways <= 0, f"{path} is wider than the window"
+        faults[path] = hindrances(page)
     assert {path: found for path, found in faults.items() if found} == {}

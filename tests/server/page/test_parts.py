@@ -41,6 +41,14 @@ def test_durations(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 MiB"), (12_900_000, "12 MiB"), (1_073_741_823, "1.0 GiB"), (2**32, "4.0 GiB")],
+)
+def test_sizes(number: int, text: str) -> None:
+    assert words.size(number) == text
+
+
+@pytest.mark.parametrize(
     ("share", "text"),
     [
         (None, words.NONE),

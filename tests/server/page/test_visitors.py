@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from proctor_server.settings import Settings
 from proctor_server.store import keys
 from tests.server.conftest import TWO_TESTS, post, serving
-from tests.server.page.test_browser import Open
+from tests.server.page.conftest import Open
 from tests.server.test_api_keys import entry
 
 
