@@ -28,6 +28,7 @@ from proctor.types import (
     SubmissionRequest,
 )
 from proctor_sandbox.agent import asserts
+from proctor_sandbox.languages import LANGUAGES, named
 from proctor_server import request_id
 from proctor_server.extract import extract
 from proctor_server.faults import Faults
@@ -63,7 +64,7 @@ class DoorRules:
     """What a request may hold at most."""
 
     limits: LimitRules
-    languages: Collection[str]
+    languages: Callable[[], Collection[str]]  # that workers have; empty: nobody knows yet
     max_source_bytes: int
     max_batch_items: int
     max_tests: int
@@ -97,8 +98,8 @@ class Door:
             self._check_test(problem, test, faults, f"{dot}tests[{index}]")
         self._check_files(problem.files, faults, f"{dot}files")
         reference = problem.reference
-        if reference is not None and reference.language not in self._rules.languages:
-            faults.add(f"{dot}reference.language", *self._no_language())
+        if reference is not None:
+            self._check_language(named(reference.language), faults, f"{dot}reference.language")
 
     async def draft(
         self,
@@ -112,7 +113,7 @@ class Door:
         Items whose index is in `skip` are known to be faulty already.
         """
         faults = faults or Faults()
-        items = request.items
+        items = [_named(item) for item in request.items]
         if len(items) > self._rules.max_batch_items:
             most = self._rules.max_batch_items
             _too_many(faults, most)
@@ -164,8 +165,8 @@ class Door:
     def raw_draft(self, request: RunRequest) -> Draft:
         """A draft of a raw run. Raises BadRequest with all that is wrong."""
         faults = Faults()
-        if request.language not in self._rules.languages:
-            faults.add("language", *self._no_language())
+        language = named(request.language)
+        self._check_language(language, faults, "language")
         self._check_length(request.source, faults, "source")
         self._check_limits(request.limits, faults, "limits")
         self._check_files(request.files, faults, "files")
@@ -176,7 +177,7 @@ class Door:
             faults.add("compile_wall_time_s", reason, f"give at most {most_s:g}")
         faults.check("the request")
         limits = self._rules.limits.resolve(request.limits)
-        item = Item.model_construct(problem_id=RAW, language=request.language)
+        item = Item.model_construct(problem_id=RAW, language=language)
         unit = Unit.raw_run(request)
         return Draft(
             id=uuid.uuid4().hex,
@@ -212,8 +213,7 @@ class Door:
         return found
 
     def _check_program(self, index: int, item: Item, faults: Faults, where: Where) -> None:
-        if item.language not in self._rules.languages:
-            faults.add(where(index, "language"), *self._no_language())
+        self._check_language(item.language, faults, where(index, "language"))
         if item.source is not None:
             name, text = "source", item.source
             # Of what a model wrote neither is refused: its empty or broken program is its doing.
@@ -269,9 +269,14 @@ class Door:
         except ValueError:
             faults.add(f"{where}.code", "does not parse as Python", "remove NUL characters")
 
-    def _no_language(self) -> tuple[str, str]:
-        known = ", ".join(sorted(self._rules.languages))
-        return "is no language that is known here", f"give one of {known}"
+    def _check_language(self, name: str, faults: Faults, where: str) -> None:
+        there = self._rules.languages() or LANGUAGES.keys()
+        if name in there:
+            return
+        reason = "is no language that is known here"
+        if name in LANGUAGES:
+            reason = "is a language that no worker here has an image for"
+        faults.add(where, reason, f"give one of {', '.join(sorted(there))}")
 
 
 class _Inline:
@@ -358,6 +363,12 @@ def salvage(value: object, faults: Faults, most: int) -> tuple[BatchRequest, set
 def _too_many(faults: Faults, most: int) -> NoReturn:
     faults.add("items", f"has more than {most} entries", "post several batches")
     raise faults.error("the batch")
+
+
+def _named(item: Item) -> Item:
+    """The item with its language's own name."""
+    name = named(item.language)
+    return item if name == item.language else item.model_copy(update={"language": name})
 
 
 _DEFAULT_POLICY = RewardPolicy()

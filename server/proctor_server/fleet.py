@@ -23,6 +23,7 @@ class Announcement(BaseModel):
     pid: int
     slots: int = 1
     languages: list[str]
+    versions: dict[str, str] = {}
     backend: str
     runtime: str
     version: str

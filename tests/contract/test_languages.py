@@ -121,7 +121,9 @@ class Trial:
 def _trials(language: str) -> Iterator[Trial]:
     """A language's row; equal programs come together, since they are compiled once."""
     examples = EXAMPLES[language]
-    columns = {name: column for name, column in _row(language) if column.word not in examples.cannot}
+    columns = {
+        name: column for name, column in _row(language) if column.word not in examples.cannot
+    }
     groups: dict[tuple[str, Limits], list[str]] = {}
     for name, column in columns.items():
         limits = ENDLESS if column.word == "spin" else LIMITS

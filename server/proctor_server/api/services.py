@@ -10,7 +10,6 @@ import redis
 import redis.asyncio
 from starlette.requests import Request
 
-from proctor_sandbox.languages import LANGUAGES
 from proctor_server.api.wakeups import Wakeups
 from proctor_server.callers import Callers
 from proctor_server.door import Door, DoorRules
@@ -52,11 +51,14 @@ class Services:
     listing: Listing
     sessions: Sessions
     workers: list[Announcement] = field(default_factory=list)
+    # All that workers have had since this process began: one that is started again may be away.
+    languages: set[str] = field(default_factory=set)
     memory: Memory = field(default_factory=Memory)
 
     async def look(self) -> None:
         """Look who works, how much waits and what room there is. Raises StoreUnavailable."""
         self.workers = await present(self.redis)
+        self.languages.update(*(one.languages for one in self.workers))
         self.memory = await read_memory(self.redis)
         self.intake.room = not self.memory.nearly_full
         with translated():
@@ -107,7 +109,7 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
         problems,
         DoorRules(
             limits=rules,
-            languages=LANGUAGES.keys(),
+            languages=lambda: made.languages,
             max_source_bytes=settings.max_source_bytes,
             max_batch_items=settings.max_batch_items,
             max_tests=settings.max_tests,
