@@ -17,10 +17,9 @@ from proctor_sandbox.pool import Pool
 from proctor_sandbox.programs import End, Program, Report, Run, StdinCase, Work
 from proctor_sandbox.seam import Backend
 from tests.conftest import missing
-from tests.contract.conftest import backend_of
 from tests.contract.examples import EXAMPLES
 
-KINDS = ("docker-runc", "bubblewrap")
+BACKENDS = ("docker-runc", "bubblewrap")
 WHOLE = os.environ.get("CI") == "true" or os.environ.get("PROCTOR_ALL_LANGUAGES") == "1"
 
 # Short, since endless programs use all of it; wide enough for a JVM on a busy machine.
@@ -163,18 +162,6 @@ def _is_refused(language: str, run: Run) -> None:
     else:
         assert run.end is End.EXITED
         assert run.exit_code != 0
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return backend_of(request.param, request)
-
-
-@pytest.fixture(scope="module")
-def pool(backend: Backend) -> Iterator[Pool]:
-    pool = Pool(backend, spares=0)
-    yield pool
-    pool.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -69,7 +69,8 @@ JVM = (
         "kotlin", "main.kt",
         compiler=(
             "java", *_QUICK, _archive("kotlinc"), "-cp", _KOTLINC,
-            "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect", "-nowarn",
+            "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect",
+            "-nowarn", "-jvm-target", "1.8",
             "-cp", _KOTLIN, "-d", "{output}", "{sources}",
         ),
         classes=_KOTLIN,
