@@ -91,9 +91,7 @@ class DockerBackend:
 
         Python is always among them: without its image a start says what to do.
         """
-        return {
-            name: language.image for name, language in LANGUAGES.items() if self._has(language)
-        }
+        return {name: language.image for name, language in LANGUAGES.items() if self._has(language)}
 
     def _has(self, language: Language) -> bool:
         labels = self._labels.get(language.image)

@@ -145,7 +145,9 @@ def test_an_image_has_the_languages_that_it_says(
 ) -> None:
     tag = "proctor-test-labelled"
     lines = ["FROM scratch", "COPY nothing /", *(f"LABEL {k}='{v}'" for k, v in labels.items())]
-    docker_engine.images.build(fileobj=_context("\n".join(lines)), custom_context=True, tag=tag, rm=True)
+    docker_engine.images.build(
+        fileobj=_context("\n".join(lines)), custom_context=True, tag=tag, rm=True
+    )
     try:
         backend = DockerBackend(DockerOptions(images={"native": tag}))
         assert set(backend.languages()) == there
