@@ -6,7 +6,6 @@ A program is prompt, solution and test; its exit status alone counts. Some in qu
 import gzip
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest

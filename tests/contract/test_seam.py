@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proctor_sandbox.languages import FAMILIES
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
 from proctor_sandbox.fake import FakeBackend
+from proctor_sandbox.languages import FAMILIES
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.programs import (
     CallCase,
