@@ -165,8 +165,8 @@ class Door:
     def raw_draft(self, request: RunRequest) -> Draft:
         """A draft of a raw run. Raises BadRequest with all that is wrong."""
         faults = Faults()
-        language = named(request.language)
-        self._check_language(language, faults, "language")
+        request = request.model_copy(update={"language": named(request.language)})
+        self._check_language(request.language, faults, "language")
         self._check_length(request.source, faults, "source")
         self._check_limits(request.limits, faults, "limits")
         self._check_files(request.files, faults, "files")
@@ -177,7 +177,7 @@ class Door:
             faults.add("compile_wall_time_s", reason, f"give at most {most_s:g}")
         faults.check("the request")
         limits = self._rules.limits.resolve(request.limits)
-        item = Item.model_construct(problem_id=RAW, language=language)
+        item = Item.model_construct(problem_id=RAW, language=request.language)
         unit = Unit.raw_run(request)
         return Draft(
             id=uuid.uuid4().hex,

@@ -204,6 +204,15 @@ class _Rate:
         return round((count - before) / max(now - began, BEAT_S), 3)
 
 
+def _tried(*acts: Callable[[], object]) -> None:
+    try:
+        for act in acts:
+            act()
+    except RedisError as error:
+        # The connection has retried for a minute; the next beat tries again.
+        _log.warning("no heartbeat: %s", type(error).__name__)
+
+
 @contextmanager
 def _beating(worker: ChunkWorker, sign: _Sign) -> Iterator[None]:
     """Beat from a thread, whatever the worker is doing."""
@@ -212,13 +221,9 @@ def _beating(worker: ChunkWorker, sign: _Sign) -> Iterator[None]:
 
     def beat() -> None:
         sign.learn()
+        _tried(sign.show)
         while not ended.wait(BEAT_S):
-            try:
-                worker.beat()
-                sign.show()
-            except RedisError as error:
-                # The connection has retried for a minute; the next beat tries again.
-                _log.warning("no heartbeat: %s", type(error).__name__)
+            _tried(worker.beat, sign.show)
 
     heart = threading.Thread(target=beat, name="heart", daemon=True)
     heart.start()
