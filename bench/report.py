@@ -13,6 +13,7 @@ from bench.rounds import Figures
 BARE_MS = "bare_python_ms_per_test"
 BARE_POOL = "bare_pool_programs_per_s"
 BARE_CPP_MS = "bare_cpp_20_tests_ms"
+RUN_CODE_ALONE = "run_code_alone_requests_per_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ ROWS: dict[str, Row] = {
     BARE_POOL: Row("bare python3 on all cores", "programs/s"),
     "stack_trivial_programs_per_s": Row("batch, trivial", "programs/s", BARE_POOL),
     "callers64_programs_per_s": Row("64 callers, trivial", "programs/s", BARE_POOL),
+    RUN_CODE_ALONE: Row("/run_code, 1 caller", "requests/s"),
+    "run_code_callers64_requests_per_s": Row(
+        "/run_code, 64 callers; x 1 caller", "requests/s", RUN_CODE_ALONE
+    ),
     "stack_humaneval_programs_per_s": Row("batch, HumanEval", "programs/s"),
     BARE_CPP_MS: Row("bare g++, 20 tests", "ms/program"),
     "cpp_20_tests_ms": Row("sandbox, C++, 20 tests", "ms/program", BARE_CPP_MS),

@@ -120,6 +120,17 @@ def _callers(subject: Subject, sizes: Sizes, mark: str) -> Values:
     return {"callers64_programs_per_s": sizes.callers * sizes.requests_per_caller / seconds}
 
 
+def _run_code_alone(subject: Subject, sizes: Sizes, mark: str) -> Values:
+    seconds = stack.run_code_requests(subject.server, 1, sizes.single, mark)
+    return {"run_code_alone_requests_per_s": sizes.single / seconds}
+
+
+def _run_code_callers(subject: Subject, sizes: Sizes, mark: str) -> Values:
+    callers, each = sizes.callers, sizes.requests_per_caller
+    seconds = stack.run_code_requests(subject.server, callers, each, mark)
+    return {"run_code_callers64_requests_per_s": callers * each / seconds}
+
+
 # In this order, so that what is compared follows closely on one another.
 MEASURES = (
     Measure("bare", _bare, lambda sizes: sizes.bare_alone),
@@ -137,6 +148,13 @@ MEASURES = (
     Measure(
         "callers",
         _callers,
+        lambda sizes: sizes.callers * sizes.requests_per_caller,
+        whole_stack=True,
+    ),
+    Measure("run-code-alone", _run_code_alone, lambda sizes: sizes.single, whole_stack=True),
+    Measure(
+        "run-code-callers",
+        _run_code_callers,
         lambda sizes: sizes.callers * sizes.requests_per_caller,
         whole_stack=True,
     ),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import httpx
+
 from bench import workloads
 from bench.cpu import Parts
 from proctor import Client
@@ -114,6 +116,31 @@ def many_callers(server: Server, callers: int, requests: int, mark: str) -> floa
     with ThreadPoolExecutor(callers) as threads:
         began = time.perf_counter()
         for done in [threads.submit(caller, sources[n::callers]) for n in range(callers)]:
+            done.result()
+        return time.perf_counter() - began
+
+
+def run_code_requests(server: Server, callers: int, requests: int, mark: str) -> float:
+    """Seconds until each of some callers has had its requests in SandboxFusion's format answered.
+
+    Each is a raw run of its own, as verl sends one for every test.
+    """
+
+    def caller(client: httpx.Client, sources: Sequence[str]) -> None:
+        for source in sources:
+            asked = {"code": source, "language": "python", "stdin": "41\n"}
+            answer = client.post("/run_code", json=asked, timeout=_LONGEST_S).json()
+            if answer["status"] != "Success" or answer["run_result"]["stdout"] != "42\n":
+                raise WrongReward(f"a right program was told to be {answer['status']}")
+
+    sources = list(islice(workloads.trivial(mark), callers * requests))
+    pool = httpx.Limits(max_connections=callers, max_keepalive_connections=callers)
+    with (
+        ThreadPoolExecutor(callers) as threads,
+        httpx.Client(base_url=server.url, limits=pool, trust_env=False) as client,
+    ):
+        began = time.perf_counter()
+        for done in [threads.submit(caller, client, sources[n::callers]) for n in range(callers)]:
             done.result()
         return time.perf_counter() - began
 

@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 
 from proctor._faults import checked, invalid
 from proctor._requests import Form
-from proctor._test_sets import InlineProblem, inline_problem, language_name
+from proctor.inline_problems import InlineProblem, inline_problem, language_name
 from proctor.types import Item, Problem
 
-# A problem id; or an inline problem in one of the forms of `_test_sets`, perhaps as JSON text.
+# A problem id; or an inline problem in a form of `proctor.inline_problems`, maybe as JSON text.
 ProblemOf: TypeAlias = str | Problem | Mapping[str, Any]
 # Raw text, or a conversation: messages with role and content.
 Completion: TypeAlias = str | Sequence[Mapping[str, Any]]

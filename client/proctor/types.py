@@ -54,7 +54,9 @@ class LimitsSpec(_Wire):
 class Comparer(_Wire):
     """How an output is compared with the expected one. docs/problems.md gives each one's source."""
 
-    name: Literal["exact", "rstrip", "lines", "tokens", "floats"] = "lines"
+    name: Literal[
+        "exact", "rstrip", "lines", "tokens", "floats", "livecodebench", "sandbox_fusion"
+    ] = "lines"
     abs_tol: float = Field(1e-6, ge=0, description="Only for floats.")
     rel_tol: float = Field(1e-6, ge=0, description="Only for floats.")
 

@@ -4,6 +4,7 @@ A key is 32 random bytes, so its SHA-256 can be neither reversed nor guessed: a 
 passwords need, would protect nothing here. The file of keys holds these digests only.
 """
 
+import base64
 import hashlib
 import hmac
 import logging
@@ -102,8 +103,8 @@ class Callers:
             return EVERYBODY
         if authorization is None:
             raise Unauthorized("this server wants a key: send it as Authorization: Bearer <key>")
-        scheme, _, key = authorization.partition(" ")
-        return self.with_digest(digest(key.strip()) if scheme.lower() == "bearer" else "")
+        key = _sent_key(authorization)
+        return self.with_digest("" if key is None else digest(key))
 
     def with_digest(self, sent: str) -> Caller:
         """The caller whose key has this digest. Raises Unauthorized."""
@@ -128,6 +129,23 @@ class Callers:
             _log.error("the file of keys is not taken over: %s", error)
         else:
             _log.warning("the keys in %s were read again", self._path)
+
+
+def _sent_key(authorization: str) -> str | None:
+    """The key in a header: a bearer token, or the password of Basic authentication.
+
+    That is what clients of other services send which know no keys, for http://any:<key>@host.
+    """
+    scheme, _, sent = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return sent.strip()
+        case "basic":
+            try:
+                return base64.b64decode(sent.strip(), validate=True).decode().partition(":")[2]
+            except ValueError:
+                return None
+    return None
 
 
 def _callers(path: Path) -> dict[str, Caller]:

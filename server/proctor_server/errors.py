@@ -8,6 +8,7 @@ ServerError
 ├── Conflict        409
 ├── TooManyQueued   429: this key's programs have to be run first
 ├── Overloaded      503: try again later
+├── NotJudged       503: a failure of ours, where the answer has no place for one
 └── StoreUnavailable 503: Redis does not answer
 """
 
@@ -84,6 +85,14 @@ class Overloaded(ServerError):
 
     status: int = 503
     title: str = "Overloaded"
+
+
+@dataclass
+class NotJudged(ServerError):
+    """Raised when a program could not be judged and a peer's format can't say so."""
+
+    status: int = 503
+    title: str = "Not judged"
 
 
 @dataclass

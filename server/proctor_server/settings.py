@@ -1,17 +1,31 @@
 """Settings: read once in an entry point, frozen, and passed down from there."""
 
 import os
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 import click
-from pydantic import Field, FilePath, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, FilePath, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from proctor_sandbox.pool import DEFAULT_MAX_PROGRAMS, DEFAULT_SPARES
 from proctor_server.limit_rules import LimitRules
 from proctor_server.logs import LogFormat
 
 MIB = 1024 * 1024
+
+
+WireFormat = Literal[
+    "e2b", "nemo_gym", "open_instruct", "openrlhf", "piston", "sandbox_fusion", "slime"
+]
+ALL_FORMATS: frozenset[WireFormat] = frozenset(get_args(WireFormat))
+
+
+def _names(said: object) -> object:
+    """Names between commas, as an environment variable has them; `none` is none."""
+    if not isinstance(said, str):
+        return said
+    names = [name.strip() for name in said.split(",")]
+    return [] if names == ["none"] else names
 
 
 class Settings(BaseSettings):
@@ -71,6 +85,10 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(55.0, ge=0)
     # Beyond it the API answers 503 instead of filling Redis: several hours of work for 8 cores.
     max_pending: int = Field(2_000_000, ge=1)
+
+    # -- formats of others --
+    # All, so that changing one URL is enough; they ask for the same keys as all else.
+    wire_formats: Annotated[frozenset[WireFormat], NoDecode, BeforeValidator(_names)] = ALL_FORMATS
 
     # -- how long things are kept --
     # A trainer that crashed and resumed is back within the hour; more only costs memory.

@@ -16,6 +16,8 @@ KEYS = [
     "single_p50_ms",
     "single_p99_ms",
     "callers64_programs_per_s",
+    "run_code_alone_requests_per_s",
+    "run_code_callers64_requests_per_s",
 ]
 DOCKER_KEYS = ["docker_run_ms_per_test", "cpp_20_tests_ms"]
 
@@ -26,7 +28,9 @@ def test_everything_is_measured_in_one_run(tmp_path: Path) -> None:
     for key in KEYS + DOCKER_KEYS:
         assert written[key] > 0, key
         assert written["rounds"][key], key
-    assert set(written["cpu_seconds"]) == {"single", "trivial", "humaneval", "callers"}
+    whole_stack = {"single", "trivial", "humaneval", "callers"}
+    whole_stack |= {"run-code-alone", "run-code-callers"}
+    assert set(written["cpu_seconds"]) == whole_stack
     for seconds in written["cpu_seconds"].values():
         assert seconds["sandbox"] > 0
     assert set(written["targets"]) == {

@@ -16,6 +16,9 @@ from proctor_server.grading.values import same_value
 
 Name = Literal["exact", "rstrip", "lines", "tokens", "floats"]
 NAMES: tuple[Name, ...] = ("exact", "rstrip", "lines", "tokens", "floats")
+# Those of others, which are in no order of strictness with ours.
+Theirs = Literal["livecodebench", "sandbox_fusion"]
+THEIRS: tuple[Theirs, ...] = ("livecodebench", "sandbox_fusion")
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,32 @@ def test_each_comparer_accepts_what_its_source_does(
 
 
 @pytest.mark.parametrize(
+    ("expected", "actual", "accepting"),
+    [
+        (b"1\n2\n", b"\n 1 \r\n  2\n\n", "livecodebench sandbox_fusion"),
+        (b"1\n2\n", b"1 2\n", ""),
+        (b"1\n2\n", b"1\n\n2\n", ""),
+        (b"1 2\n", b"1  2\n", "livecodebench"),
+        (b"1.0 2\n", b"1 2.00\n", "livecodebench"),
+        (b"1.5\n", b"1.50\n", "livecodebench sandbox_fusion"),
+        (b"1.5\n", b"1.500001\n", "sandbox_fusion"),
+        (b"1.5\n", b"1.51\n", ""),
+        (b"50000000000000000 1\n", b"50000000000000001 1\n", ""),
+        (b"YES\n", b"Yes\n", "sandbox_fusion"),
+        (b"1 2\n", b"1 2 3\n", ""),
+        (b"nan\n", b"NaN\n", "sandbox_fusion"),  # as text
+        (b"1e999999999\n", b"1e999999998\n", ""),
+        (b"1" * 2000, b"1" * 1999 + b"2", ""),
+    ],
+)
+def test_the_comparers_of_others_accept_what_theirs_do(
+    expected: bytes, actual: bytes, accepting: str
+) -> None:
+    accepted = [name for name in THEIRS if same_output(Comparer(name=name), expected, actual)]
+    assert " ".join(accepted) == accepting
+
+
+@pytest.mark.parametrize(
     ("rel_tol", "abs_tol", "expected", "actual", "same"),
     [
         (0, 0.01, b"100", b"100.009", True),
@@ -86,8 +115,8 @@ def test_floats_takes_the_problems_tolerances(
     assert same_output(comparer, expected, actual) is same
 
 
-@given(st.sampled_from(NAMES), st.binary())
-def test_every_output_is_as_good_as_itself(name: Name, output: bytes) -> None:
+@given(st.sampled_from(NAMES + THEIRS), st.binary())
+def test_every_output_is_as_good_as_itself(name: Name | Theirs, output: bytes) -> None:
     # bytes(bytearray()) so that the two are not one object.
     assert same_output(Comparer(name=name), output, bytes(bytearray(output)))
 
@@ -98,9 +127,9 @@ def test_a_laxer_comparer_accepts_whatever_a_stricter_one_does(one: bytes, other
     assert accepted == sorted(accepted)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + THEIRS)
 @pytest.mark.parametrize("flood", [b"1 ", b"1\n", b"\n", b" ", b"9", b"\x00", b"1.0 \n"])
-def test_a_flood_of_output_costs_little_time_and_memory(name: Name, flood: bytes) -> None:
+def test_a_flood_of_output_costs_little_time_and_memory(name: Name | Theirs, flood: bytes) -> None:
     output = flood * (16_000_000 // len(flood))
     tracemalloc.start()
     started = time.process_time()

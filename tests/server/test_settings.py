@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from proctor_server.settings import read_settings
+from proctor_server.settings import ALL_FORMATS, read_settings
 
 
 def test_what_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +21,7 @@ def test_what_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PROCTOR_MAX_PENDING", "0"),
         ("PROCTOR_SANDBOX", "chroot"),
         ("PROCTOR_KEYS_FILE", "/nowhere/keys.toml"),
+        ("PROCTOR_WIRE_FORMATS", "piston,judge0"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -36,3 +37,18 @@ def test_a_file_of_keys_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     path.touch()
     monkeypatch.setenv("PROCTOR_KEYS_FILE", str(path))
     assert read_settings().keys_file == path
+
+
+@pytest.mark.parametrize(
+    ("said", "formats"),
+    [
+        ("", ALL_FORMATS),
+        ("piston, slime", {"piston", "slime"}),
+        ("none", set()),
+    ],
+)
+def test_wire_formats_are_names_between_commas(
+    monkeypatch: pytest.MonkeyPatch, said: str, formats: set[str]
+) -> None:
+    monkeypatch.setenv("PROCTOR_WIRE_FORMATS", said)
+    assert read_settings().wire_formats == formats

@@ -24,6 +24,8 @@ from proctor_server.api import (
     statistics,
     submissions,
 )
+from proctor_server.api.answers import HEADERS
+from proctor_server.api.compat import formats
 from proctor_server.api.host_names import LocalNames
 from proctor_server.api.services import services
 from proctor_server.callers import Callers
@@ -60,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     # Statistics first: a problem's id may have slashes, so its route takes whatever follows.
     for part in (statistics, problems, batches, details, submissions, runs, languages, service):
         app.include_router(part.router)
+    formats.install(app, settings.wire_formats)
     page.install(app)
     app.exception_handler(ServerError)(_server_error)
     app.exception_handler(RequestValidationError)(_bad_parameters)
@@ -124,17 +127,6 @@ def _given_id(scope: Scope) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
-_HEADERS = {
-    # Long enough that a Redis that restarts is back, short enough that nobody notices.
-    503: {"Retry-After": "1"},
-    # What is queued takes a while to be run.
-    429: {"Retry-After": "5"},
-    401: {"WWW-Authenticate": "Bearer"},
-    # Else the server reads all the rest of a body that is too long.
-    413: {"Connection": "close"},
-}
-
-
 async def _server_error(_: Request, error: ServerError) -> Response:
     return _answer(error.status, error.title, error.detail, list(error.errors))
 
@@ -170,5 +162,5 @@ def _answer(
         details.model_dump_json(),
         status_code=status,
         media_type="application/problem+json",
-        headers=_HEADERS.get(status),
+        headers=HEADERS.get(status),
     )

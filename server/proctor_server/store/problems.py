@@ -99,6 +99,14 @@ class Problems:
             found: Any = await self._redis.get(keys.INFO + problem_id)
         return None if found is None else bytes(found)
 
+    async def infos(self, ids: Sequence[str]) -> list[bytes]:
+        """The ProblemInfo, as JSON, of each of the ids that exists, in their order."""
+        if not ids:
+            return []
+        with translated():
+            found: Any = await self._redis.mget([keys.INFO + problem_id for problem_id in ids])
+        return [bytes(info) for info in found if info is not None]
+
     async def ids(self, after: str | None, limit: int) -> list[str]:
         """Up to `limit` ids in order of their bytes, those after `after`."""
         start = "-" if after is None else f"({after}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from proctor import InvalidRequest, Problem, StdinTest
-from proctor._test_sets import inline_problem
+from proctor.inline_problems import inline_problem
 from proctor.types import AssertionTest, CallTest
 
 IO = [StdinTest(input="1 2\n", output="3\n"), StdinTest(input="4 5\n", output="9\n")]
