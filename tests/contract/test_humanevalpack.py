@@ -70,7 +70,9 @@ def _go(record: dict[str, Any], solution: str) -> str:
     name = test.partition("func ")[2].partition("(")[0]
     match = "func(string, string) (bool, error) { return true, nil }"
     every = f'[]testing.InternalTest{{{{"{name}", {name}}}}}'
-    body = f"{record['declaration']}{solution}\n{test}\n"
+    prompt = record["prompt"].replace(record["import"], "")
+    words = "\n".join(line for line in prompt.splitlines() if not line.startswith("//"))
+    body = f"{words}\n{solution}\n{test}\n"
     body += f"func main() {{ testing.Main({match}, {every}, nil, nil) }}\n"
     told = re.findall(r'^\s+"(.+)"$', record["test_setup"] + record["import"], re.MULTILINE)
     used = [

@@ -69,7 +69,8 @@ def test_java_takes_the_archive_that_was_made_for_a_command(
     argv = []
     for part in getattr(LANGUAGES[name], command):
         # Nothing is compiled or run: it is asked to start, as it would.
-        argv.append(part.format(memory_mb=256, output="/tmp/made", folder="/tmp", source="-"))
+        places = {"memory_mb": 256, "output": "/tmp/made", "folder": "/tmp"}
+        argv.append(part.format(**places, source="-", sources="-"))
         if "SharedArchiveFile" in part:
             argv.append(option)
     said = output(docker_engine, IMAGES["jvm"], f"{shlex.join(argv)} 2>&1 || true")
