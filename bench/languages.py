@@ -33,8 +33,11 @@ _WANTED = "hello, wörld\n".encode()
 # How the manuals have it, where that is not what the table says: no archives, no other options.
 _BARE = {
     "java": ("javac -d made Main.java", "java -cp made Main"),
-    "kotlin": ("kotlinc -nowarn -d made main.kt", "kotlin -cp made MainKt"),
-    "scala": ("mkdir -p made; scalac -d made Main.scala", "scala -cp made Main"),
+    "kotlin": (
+        "kotlinc -nowarn -jvm-target 1.8 -d made main.kt",
+        "java -cp made:/usr/share/java/kotlin-stdlib.jar MainKt",
+    ),
+    "scala": ("mkdir -p made; scalac -target:jvm-1.8 -d made Main.scala", "scala -cp made Main"),
     "clojure": ("", "clojure main.clj"),
     "go": ("go build -o made main.go", "./made"),
     "python": ("", "python3 main.py"),
