@@ -40,6 +40,8 @@ _BARE = {
     "scala": ("mkdir -p made; scalac -target:jvm-1.8 -d made Main.scala", "scala -cp made Main"),
     "clojure": ("", "clojure main.clj"),
     "go": ("go build -o made main.go", "./made"),
+    "ocaml": ("ocamlopt -o made unix.cmxa str.cmxa main.ml", "./made"),
+    "racket": ("raco make main.rkt", "racket main.rkt"),
     "python": ("", "python3 main.py"),
 }
 
@@ -82,7 +84,7 @@ def _command(language: Language, source: str) -> str:
         make, run = _BARE[language.name]
     else:
         make, run = (" ".join(_words(language, part)) for part in (language.compile, language.run))
-    write = f"rm -rf made; printf %s {shlex.quote(source)} > {language.file}"
+    write = f"rm -rf made *.o *.ali; printf %s {shlex.quote(source)} > {language.file}"
     told = "printf 'hello\\n'"
     return f"{write}; {make or ':'} 2>&1 && {told} | {run}"
 
