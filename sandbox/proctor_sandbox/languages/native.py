@@ -75,7 +75,7 @@ SYSTEMS = (
     ),
     Language(
         "rust", "systems", "main.rs",
-        compile=("rustc", "--edition=2021", "-O", "-o", "{output}", "{source}"),
+        compile=("rustc", "--edition=2021", "-O", "-Cstrip=symbols", "-o", "{output}", "{source}"),
         run=("{output}",),
         aliases=("rs",),
         version=("rustc", "--version"),
