@@ -118,7 +118,7 @@ def cpp_alone(programs: int, mark: str) -> float | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         source_file, binary = f"{folder}/{language.file}", f"{folder}/main"
-        argv = [word.format(source=source_file, output=binary) for word in language.compile]
+        argv = [word.format(sources=source_file, output=binary) for word in language.compile]
         began = time.perf_counter()
         for source in islice(workloads.cpp(mark), programs):
             Path(source_file).write_text(source)

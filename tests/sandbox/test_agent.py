@@ -90,9 +90,9 @@ _ENDS = {
     "atexit after an exception": ("import atexit; atexit.register(print, 'last'); 1 / 0", 1,
                                   "last\n", "ZeroDivisionError"),
     "a thread that goes on": (
-        "import threading, time\n"
-        "threading.Thread(target=lambda: (time.sleep(0.05), print('thread'))).start()\n"
-        "print('main')", 0, "main\nthread\n", ""
+        "import threading, time\nprint('main')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.05), print('thread'))).start()", 0,
+        "main\nthread\n", ""
     ),
     "a daemon thread that goes on": (
         "import threading, time\n"
