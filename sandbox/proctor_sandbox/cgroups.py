@@ -5,6 +5,7 @@ all lie under `proctor` and are named after their owner, so that left-overs can 
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import signal
@@ -189,6 +190,11 @@ def _remove(folder: Path) -> None:
 
 
 def _pids(folder: Path) -> list[int]:
-    with contextlib.suppress(FileNotFoundError):
+    """Who is in a cgroup: nobody once it is removed, as by another worker that starts now."""
+    try:
         return [int(pid) for pid in (folder / "cgroup.procs").read_text().split()]
-    return []
+    except OSError as error:
+        # ENODEV: it was removed between opening and reading.
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            return []
+        raise

@@ -42,12 +42,13 @@ class Host:
     def lose_power(self) -> None:
         """End everything at once, so that nobody elsewhere is told: no packet leaves any more."""
         _ip("-n", self.namespace, "link", "set", "eth0", "down")
+        for process in self.processes:
+            process.kill()
+            process.wait()
         while pids := self.pids():
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            for process in self.processes:
-                process.wait()
 
     @contextlib.contextmanager
     def here(self) -> Iterator[None]:

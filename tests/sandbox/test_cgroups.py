@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,13 @@ def test_what_a_dead_owner_left_is_reaped_and_the_living_left_alone(
     for kept in (cgroup, foreign):
         assert all(door.exists() for door in kept.doors)
     foreign.remove()
+
+
+def test_workers_that_start_together_reap_the_same_remains(hierarchies: Hierarchies) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    gone = Owner(Owner.current().place, ended.pid, 1)
+    left = [Cgroup.create(hierarchies, gone, Ceiling()) for _ in range(50)]
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(reap, [hierarchies] * 8))
+    assert not any(door.parent.exists() for one in left for door in one.doors)
