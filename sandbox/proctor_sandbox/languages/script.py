@@ -6,7 +6,8 @@ from proctor_sandbox.languages.language import ON_STDERR, Language
 _NODE = ("node", "--stack-size=65500", "--max-old-space-size=65536")
 _NODE_OVERHEAD_MB = 48
 _NODE_THREADS = 12
-_TYPES = "/usr/share/nodejs/@types"
+# Node's own types: where Debian's nodejs has them, and where npm puts them beside NodeSource's.
+_TYPES = "/usr/share/nodejs/@types,/usr/lib/node_modules/@types"
 SCRIPT = (
     Language(
         "javascript", "script", "main.js",
