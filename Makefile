@@ -50,6 +50,7 @@ images:
 
 bench: setup
 	@.venv/bin/python -m bench
+	@if docker info >/dev/null 2>&1; then .venv/bin/python -m bench.languages; fi
 
 flips: setup
 	@.venv/bin/python -m bench.flips

@@ -8,6 +8,7 @@ is watched by polling.
 import contextlib
 import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -23,6 +24,7 @@ from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.bubblewrap_command import (
     GROUP,
     PASSWD,
+    PATH,
     SITE,
     Descriptors,
     command,
@@ -38,6 +40,7 @@ from proctor_sandbox.launch import NUMERIC, PRELOAD, UIDS, AgentConfig, Ceiling,
 from proctor_sandbox.owner import Owner
 from proctor_sandbox.seam import Sandbox, SandboxInfo
 from proctor_sandbox.seccomp_filter import seccomp_filter
+from proctor_sandbox.versions import answer, question
 
 SECCOMP_PROFILE = Path(__file__).parent / "seccomp.json"
 
@@ -71,8 +74,19 @@ class BubblewrapBackend:
         return {
             name: language.image
             for name, language in LANGUAGES.items()
-            if all(shutil.which(command) for command in (language.compile or language.run)[:1])
+            if language.image == "python" or shutil.which(language.version[0], path=PATH)
         }
+
+    def versions(self) -> dict[str, str]:
+        """What this machine's tools say, asked now; Python is the one that Proctor runs on."""
+        found = {"python": platform.python_version()}
+        for family in sorted(set(self.languages().values()) - {"python"}):
+            argv = ["/bin/sh", "-c", question(family)]
+            said = subprocess.run(
+                argv, capture_output=True, check=False, text=True, env={"PATH": PATH}
+            )
+            found |= answer(said.stdout)
+        return found
 
     def start(self, image: str) -> Sandbox:
         """Start a sandbox for an image family. Raises SandboxUnavailable."""

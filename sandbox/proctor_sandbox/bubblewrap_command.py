@@ -11,7 +11,14 @@ from proctor_sandbox.launch import AGENT_FOLDER, AGENT_HOME, Ceiling
 # A folder of links to packages, as /opt/site is in the Docker image.
 SITE = "/opt/site"
 
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone")
+# Of compilers and interpreters, which their packages keep outside of /usr.
+_TOOLS = (
+    *("/etc/R", "/etc/fpc.cfg", "/etc/ghc", "/etc/java-17-openjdk", "/etc/mono", "/etc/perl"),
+    *("/etc/php", "/etc/racket", "/var/lib/ghc"),
+)
 _PROC_OF_THE_MACHINE = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
 # Users of the host are nobody's business inside.
 PASSWD = b"root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
@@ -50,7 +57,7 @@ def command(
     return [
         bwrap,
         *_isolation(privileged),
-        *_folders("/etc", f"{AGENT_HOME}/agent", SITE, sys.base_prefix),
+        *_folders("/etc", "/var/lib", f"{AGENT_HOME}/agent", SITE, sys.base_prefix),
         *_system(),
         *("--perms", "0444", "--ro-bind-data", str(descriptors.passwd), "/etc/passwd"),
         *("--perms", "0444", "--ro-bind-data", str(descriptors.group), "/etc/group"),
@@ -74,7 +81,7 @@ def _isolation(privileged: bool) -> list[str]:
     options = [
         *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"),
         *("--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox"),
-        *("--clearenv", "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--chdir", "/"),
+        *("--clearenv", "--setenv", "PATH", PATH, "--chdir", "/"),
         *("--cap-drop", "ALL"),
     ]
     if privileged:
@@ -102,6 +109,8 @@ def _system() -> Iterator[str]:
             yield from ("--ro-bind", name, name)
     for name in _ETC:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    for path in _TOOLS:
+        yield from ("--ro-bind-try", path, path)
     prefix = Path(sys.base_prefix).resolve()
     if not prefix.is_relative_to("/usr"):
         yield from ("--ro-bind", str(prefix), str(prefix))

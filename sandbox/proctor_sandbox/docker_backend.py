@@ -1,6 +1,7 @@
 """Sandboxes that are Docker containers. No exception of the docker package leaves this module."""
 
 import contextlib
+import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.docker_transport import ContainerTransport, close_stream, words
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import FAMILIES, LANGUAGES, Language
 from proctor_sandbox.launch import (
     NUMERIC,
     PRELOAD,
@@ -33,6 +34,10 @@ from proctor_sandbox.seam import Sandbox, SandboxInfo
 OWNER_LABEL = "proctor.owner"
 IMAGE_LABEL = "proctor.image"
 AGENT_LABEL = "proctor.agent"
+VERSIONS_LABEL = "proctor.versions"
+
+# Those that `make images` makes, by family.
+IMAGES = {family: f"proctor-{family}" for family in FAMILIES}
 
 SECCOMP_PROFILE = Path(__file__).parent / "seccomp.json"
 
@@ -48,9 +53,7 @@ _OWN_KERNEL = ("runsc", "kata")
 class DockerOptions:
     """How containers are started. `runtime` None is the engine's default."""
 
-    images: Mapping[str, str] = field(
-        default_factory=lambda: {"python": "proctor-python", "native": "proctor-native"}
-    )
+    images: Mapping[str, str] = field(default_factory=lambda: IMAGES)
     runtime: str | None = None
     ceiling: Ceiling = field(default_factory=Ceiling)
 
@@ -80,14 +83,28 @@ class DockerBackend:
         security = " ".join(engine.get("SecurityOptions") or ())
         # With a user namespace the container has 65536 uids, and each namespace counts apart.
         self._uids_below = 60_000 if "userns" in security or "rootless" in security else 2**30
+        self._labels = {image: self._look(ref) for image, ref in self._options.images.items()}
 
     def languages(self) -> dict[str, str]:
-        """Every language whose image family has an image configured."""
-        return {
-            name: language.image
-            for name, language in LANGUAGES.items()
-            if language.image in self._options.images
-        }
+        """Every language that an image here has, as this backend was made: all of its family
+        where the image does not say.
+
+        Python is always among them: without its image a start says what to do.
+        """
+        return {name: language.image for name, language in LANGUAGES.items() if self._has(language)}
+
+    def _has(self, language: Language) -> bool:
+        labels = self._labels.get(language.image)
+        if language.image == "python" or labels is None:
+            return language.image == "python"
+        return VERSIONS_LABEL not in labels or language.name in json.loads(labels[VERSIONS_LABEL])
+
+    def versions(self) -> dict[str, str]:
+        """What scripts/build-images found and wrote on the images; other images tell nothing."""
+        found: dict[str, str] = {}
+        for labels in self._labels.values():
+            found |= json.loads((labels or {}).get(VERSIONS_LABEL, "{}"))
+        return found
 
     def start(self, image: str) -> Sandbox:
         """Start a container of an image family. Raises SandboxUnavailable."""
@@ -148,6 +165,15 @@ class DockerBackend:
             stopped = state["Created"]
         when = datetime.fromisoformat(stopped[:19]).replace(tzinfo=UTC)
         return time.time() - when.timestamp() > _ABANDONED_AFTER_S
+
+    def _look(self, reference: str) -> dict[str, str] | None:
+        """An image's labels; None where there is no such image. Raises SandboxUnavailable."""
+        with _engine_faults(f"inspect the image {reference}"):
+            try:
+                found = self._api.inspect_image(reference)
+            except ImageNotFound:
+                return None
+        return found["Config"]["Labels"] or {}
 
     def _checked_image(self, image: str) -> str:
         """The id of an image that holds this very agent: one that was found good stays in use

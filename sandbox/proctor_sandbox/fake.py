@@ -137,6 +137,10 @@ class FakeBackend:
         """The real ones."""
         return {name: language.image for name, language in LANGUAGES.items()}
 
+    def versions(self) -> dict[str, str]:
+        """There are no tools to ask."""
+        return {}
+
     def start(self, image: str) -> Sandbox:
         """A new fake. Raises SandboxUnavailable while `broken` says why."""
         if self.broken is not None:

@@ -16,7 +16,7 @@ class SandboxInfo:
     """What an operator wants to know of a sandbox."""
 
     backend: str  # "docker", "bubblewrap" or "fake"
-    image: str  # image family: "python" or "native"
+    image: str  # image family: "python", "native", "jvm", ...
     name: str  # container name, or the like
     runtime: str  # "runc", "crun", ...; "bwrap" for bubblewrap
     memory_meter: str  # "cgroup1", "cgroup2" or "watch": who tells that memory ran out
@@ -52,6 +52,9 @@ class Backend(Protocol):
 
     def languages(self) -> dict[str, str]:
         """Languages that can be run here, each with the image family that holds it."""
+
+    def versions(self) -> dict[str, str]:
+        """What the tools of these languages say that they are, as far as they were asked."""
 
     def start(self, image: str) -> Sandbox:
         """Start a warm sandbox of an image family. Raises SandboxUnavailable."""

@@ -1,6 +1,7 @@
 """Which kind of sandbox is used here, and in words what that means."""
 
 import os
+from collections.abc import Mapping
 from typing import Literal
 
 from proctor_sandbox.errors import SandboxUnavailable
@@ -19,22 +20,26 @@ UNPRIVILEGED = "; as an ordinary user, without cgroups, memory is only watched"
 
 
 def open_backend(
-    sandbox: SandboxKind, runtime: str | None = None, core: int | None = None
+    sandbox: SandboxKind,
+    runtime: str | None = None,
+    core: int | None = None,
+    images: Mapping[str, str] | None = None,
 ) -> tuple[Backend, str]:
     """The backend for a kind of sandbox, and one line that says which it is and why.
 
-    Its sandboxes are kept on one core of the engine's machine where one is named.
+    Its sandboxes are kept on one core of the engine's machine where one is named. `images`, by
+    family, take the place of Proctor's own.
 
     With "auto" that is the first of Docker and bubblewrap in which a sandbox really starts.
     Raises SandboxUnavailable, with what to do about it.
     """
     if sandbox == "docker":
-        return _docker(runtime, core), f"docker: {MEANING['docker']}"
+        return _docker(runtime, core, images), f"docker: {MEANING['docker']}"
     if sandbox == "bubblewrap":
         return _bubblewrap(core), _bubblewrap_line()
     no_docker = "no Docker engine answers"
     try:
-        docker = _docker(runtime, core)
+        docker = _docker(runtime, core, images)
         no_docker = "Docker answers, but starts no sandbox"
         docker.start("python").close()
     except SandboxUnavailable as why_no_docker:
@@ -55,10 +60,11 @@ def _bubblewrap_line() -> str:
 
 
 # The docker package takes 0.2 s to import, so it is left to those who use an engine.
-def _docker(runtime: str | None, core: int | None) -> Backend:
-    from proctor_sandbox.docker_backend import DockerBackend, DockerOptions
+def _docker(runtime: str | None, core: int | None, images: Mapping[str, str] | None) -> Backend:
+    from proctor_sandbox.docker_backend import IMAGES, DockerBackend, DockerOptions
 
-    return DockerBackend(DockerOptions(runtime=runtime, ceiling=Ceiling(core=core)))
+    options = DockerOptions({**IMAGES, **(images or {})}, runtime, Ceiling(core=core))
+    return DockerBackend(options)
 
 
 def _bubblewrap(core: int | None) -> Backend:

@@ -30,6 +30,7 @@ from proctor.types import (
     SubmissionRequest,
 )
 from proctor_sandbox.agent import asserts
+from proctor_sandbox.languages import LANGUAGES, named
 from proctor_server import request_id
 from proctor_server.extract import extract
 from proctor_server.faults import Faults
@@ -65,7 +66,7 @@ class DoorRules:
     """What a request may hold at most."""
 
     limits: LimitRules
-    languages: Collection[str]
+    languages: Callable[[], Collection[str]]  # that workers have; empty: nobody knows yet
     max_source_bytes: int
     max_batch_items: int
     max_tests: int
@@ -99,8 +100,8 @@ class Door:
             self._check_test(problem, test, faults, f"{dot}tests[{index}]")
         self._check_files(problem.files, faults, f"{dot}files")
         reference = problem.reference
-        if reference is not None and reference.language not in self._rules.languages:
-            faults.add(f"{dot}reference.language", *self._no_language())
+        if reference is not None:
+            self._check_language(named(reference.language), faults, f"{dot}reference.language")
 
     async def draft(
         self,
@@ -114,7 +115,7 @@ class Door:
         Items whose index is in `skip` are known to be faulty already.
         """
         faults = faults or Faults()
-        items = request.items
+        items = [_named(item) for item in request.items]
         if len(items) > self._rules.max_batch_items:
             most = self._rules.max_batch_items
             _too_many(faults, most)
@@ -166,8 +167,8 @@ class Door:
     def raw_draft(self, request: RunRequest) -> Draft:
         """A draft of a raw run. Raises BadRequest with all that is wrong."""
         faults = Faults()
-        if request.language not in self._rules.languages:
-            faults.add("language", *self._no_language())
+        request = request.model_copy(update={"language": named(request.language)})
+        self._check_language(request.language, faults, "language")
         self._check_length(request.source, faults, "source")
         self._check_limits(request.limits, faults, "limits")
         self._check_files(request.files, faults, "files")
@@ -214,8 +215,7 @@ class Door:
         return found
 
     def _check_program(self, index: int, item: Item, faults: Faults, where: Where) -> None:
-        if item.language not in self._rules.languages:
-            faults.add(where(index, "language"), *self._no_language())
+        self._check_language(item.language, faults, where(index, "language"))
         if item.source is not None:
             name, text = "source", item.source
             # Of what a model wrote neither is refused: its empty or broken program is its doing.
@@ -266,9 +266,14 @@ class Door:
             faults.add(f"{where}.entry_point", "is no function's name", "give the name alone")
         _check_code(test.code, faults, f"{where}.code")
 
-    def _no_language(self) -> tuple[str, str]:
-        known = ", ".join(sorted(self._rules.languages))
-        return "is no language that is known here", f"give one of {known}"
+    def _check_language(self, name: str, faults: Faults, where: str) -> None:
+        there = self._rules.languages() or LANGUAGES.keys()
+        if name in there:
+            return
+        reason = "is no language that is known here"
+        if name in LANGUAGES:
+            reason = "is a language that no worker here has an image for"
+        faults.add(where, reason, f"give one of {', '.join(sorted(there))}")
 
 
 class _Inline:
@@ -355,6 +360,12 @@ def salvage(value: object, faults: Faults, most: int) -> tuple[BatchRequest, set
 def _too_many(faults: Faults, most: int) -> NoReturn:
     faults.add("items", f"has more than {most} entries", "post several batches")
     raise faults.error("the batch")
+
+
+def _named(item: Item) -> Item:
+    """The item with its language's own name."""
+    name = named(item.language)
+    return item if name == item.language else item.model_copy(update={"language": name})
 
 
 _DEFAULT_POLICY = RewardPolicy()

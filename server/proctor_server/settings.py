@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
     # The engine's own default (runc); crun, runsc and kata are for those who installed them.
     runtime: str | None = None
+    # Images of one's own in the place of proctor-<family>: family=image, commas between.
+    images: str = Field("", pattern=r"^([a-z]+=[^,=\s]+(,[a-z]+=[^,=\s]+)*)?$")
     # The core that this worker's sandboxes are kept on; `proctor up` gives each worker its own.
     core: int | None = Field(None, ge=0)
     # See proctor_sandbox.pool for why; 1 is a fresh sandbox for each program.
@@ -103,6 +105,10 @@ class Settings(BaseSettings):
         if self.redis_password_file is None:
             return None
         return self.redis_password_file.read_text().strip()
+
+    def own_images(self) -> dict[str, str]:
+        """The images that are not Proctor's own, by family."""
+        return dict(pair.split("=") for pair in self.images.split(",") if pair)
 
     def limit_rules(self) -> LimitRules:
         """What a problem may ask for, and what it gets that asks for nothing."""

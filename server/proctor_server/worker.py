@@ -45,6 +45,7 @@ class Equipment:
 
     verifier: Verifies
     languages: list[str]
+    versions: Callable[[], Mapping[str, str]]
     backend: str
     runtime: str
     counts: Callable[[], Mapping[str, int]]
@@ -104,18 +105,22 @@ def sandboxes(settings: Settings, problem: Callable[[str], Problem]) -> Equipmen
     from proctor_server.backends import open_backend
     from proctor_server.verify import Verifier
 
-    backend, _ = open_backend(settings.sandbox, settings.runtime, settings.core)
+    backend, _ = open_backend(
+        settings.sandbox, settings.runtime, settings.core, settings.own_images()
+    )
     backend.reap()
     images = backend.languages()
     pool = Pool(
         backend,
-        sorted(set(images.values())),
+        # The other families' start when one of their programs comes: few are ever in use.
+        ("python",),
         max_programs=settings.max_programs,
         spares=settings.spares,
     )
     return Equipment(
         verifier=Verifier(pool, problem, images, settings.limit_rules()),
         languages=sorted(images),
+        versions=backend.versions,
         backend=backend.name,
         runtime=settings.runtime or ("bwrap" if backend.name == "bubblewrap" else "default"),
         counts=lambda: _counts(pool.stats()),
@@ -142,6 +147,11 @@ class _Sign:
         self._started_at = time.time()
         self._state: State = "idle"
         self._rate = _Rate()
+        self._versions: Mapping[str, str] = {}
+
+    def learn(self) -> None:
+        """Ask for the versions of languages; some tools take a second to say theirs."""
+        self._versions = self._equipment.versions()
 
     def state(self, state: State) -> None:
         """Say in what state the worker is; a change for the worse or the better at once."""
@@ -159,6 +169,7 @@ class _Sign:
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 languages=self._equipment.languages,
+                versions=dict(self._versions),
                 backend=self._equipment.backend,
                 runtime=self._equipment.runtime,
                 version=VERSION,
@@ -193,6 +204,15 @@ class _Rate:
         return round((count - before) / max(now - began, BEAT_S), 3)
 
 
+def _tried(*acts: Callable[[], object]) -> None:
+    try:
+        for act in acts:
+            act()
+    except RedisError as error:
+        # The connection has retried for a minute; the next beat tries again.
+        _log.warning("no heartbeat: %s", type(error).__name__)
+
+
 @contextmanager
 def _beating(worker: ChunkWorker, sign: _Sign) -> Iterator[None]:
     """Beat from a thread, whatever the worker is doing."""
@@ -200,13 +220,10 @@ def _beating(worker: ChunkWorker, sign: _Sign) -> Iterator[None]:
     sign.show()
 
     def beat() -> None:
+        sign.learn()
+        _tried(sign.show)
         while not ended.wait(BEAT_S):
-            try:
-                worker.beat()
-                sign.show()
-            except RedisError as error:
-                # The connection has retried for a minute; the next beat tries again.
-                _log.warning("no heartbeat: %s", type(error).__name__)
+            _tried(worker.beat, sign.show)
 
     heart = threading.Thread(target=beat, name="heart", daemon=True)
     heart.start()

@@ -8,11 +8,12 @@ import docker
 import pytest
 
 from proctor_sandbox.bubblewrap import BubblewrapBackend
-from proctor_sandbox.docker_backend import DockerBackend, DockerOptions
+from proctor_sandbox.docker_backend import IMAGES, DockerBackend, DockerOptions
 from proctor_sandbox.errors import SandboxLost
 from proctor_sandbox.fake import FakeBackend
 from proctor_sandbox.pool import Pool
 from proctor_sandbox.seam import Backend, Sandbox
+from proctor_server.settings import Settings
 from tests.conftest import missing
 from tests.contract.programs import BEHAVIOURS
 
@@ -43,7 +44,9 @@ def backend_of(kind: str, request: pytest.FixtureRequest) -> Backend:
     runtime = kind.removeprefix("docker-")
     if runtime not in request.getfixturevalue("docker_runtimes"):
         missing(f"the Docker engine does not know the runtime {runtime}; make test sets it up")
-    return DockerBackend(DockerOptions(runtime=runtime))
+    # PROCTOR_IMAGES, for images that are not tagged as the others are: of another branch, say.
+    images = {**IMAGES, **Settings().own_images()}
+    return DockerBackend(DockerOptions(images, runtime))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
 from proctor_sandbox.fake import FakeBackend
+from proctor_sandbox.languages import FAMILIES
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.programs import (
     CallCase,
@@ -44,7 +45,13 @@ def test_info_names_backend_and_image(backend: Backend, sandbox: Sandbox) -> Non
 
 def test_languages_name_their_image_family(backend: Backend) -> None:
     assert backend.languages()["python"] == "python"
-    assert set(backend.languages().values()) <= {"python", "native"}
+    assert set(backend.languages().values()) <= set(FAMILIES)
+
+
+def test_versions_are_of_languages_that_are_there(backend: Backend) -> None:
+    versions = backend.versions()
+    assert set(versions) <= set(backend.languages())
+    assert all(version[0].isdigit() for version in versions.values())
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,12 @@ def test_one_measure_alone_over_bubblewrap(tmp_path: Path) -> None:
     assert written["stack_trivial_programs_per_s"] > 0
     assert written["cpu_seconds"]["trivial"]["sandbox"] > 0
     assert "single_p50_ms" not in written
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_languages_are_measured_beside_their_own_tools(tmp_path: Path) -> None:
+    options = ["--rounds", "1", "--only", "python", "--only", "c"]
+    written = bench("bench.languages", tmp_path / "out.json", *options)
+    assert written.keys() == {"python", "c"}
+    for figures in written.values():
+        assert figures["ratio"] == pytest.approx(figures["sandbox_ms"] / figures["bare_ms"])

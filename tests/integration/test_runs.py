@@ -103,6 +103,11 @@ def test_a_program_sees_none_of_the_workers_environment(client: Client) -> None:
     assert "PROCTOR" not in str(result.run.stdout)
 
 
+def test_a_language_may_be_named_by_an_alias(client: Client) -> None:
+    result = client.run({"source": "print(1)", "language": "Python3"})
+    assert (result.verdict, result.reason) == ("AC", None)
+
+
 def test_equal_runs_are_each_run(client: Client) -> None:
     source = "import os; print(os.urandom(8).hex())"
     outputs = {client.run({"source": source}).run.stdout for _ in range(3)}  # type: ignore[union-attr]

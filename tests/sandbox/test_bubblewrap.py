@@ -145,7 +145,7 @@ def test_a_bubblewrap_that_is_not_let_says_so(
 def test_without_a_compiler_there_is_python_alone(
     backend: BubblewrapBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name, path=None: None)
     assert set(backend.languages()) == {"python"}
     with pytest.raises(LanguageUnavailable, match="no compiler for native"):
         backend.start("native")

@@ -1,7 +1,9 @@
 """What is Docker's own; what every backend owes is in tests/contract."""
 
+import io
 import json
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,8 +13,16 @@ import pytest
 from docker.errors import NotFound
 
 from proctor_sandbox import docker_backend as module
-from proctor_sandbox.docker_backend import AGENT_LABEL, OWNER_LABEL, DockerBackend, DockerOptions
+from proctor_sandbox.docker_backend import (
+    AGENT_LABEL,
+    IMAGES,
+    OWNER_LABEL,
+    VERSIONS_LABEL,
+    DockerBackend,
+    DockerOptions,
+)
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
+from proctor_sandbox.languages import LANGUAGES
 from proctor_sandbox.launch import agent_hash
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.owner import Owner
@@ -114,6 +124,50 @@ def test_an_image_that_is_not_there_is_told_with_its_remedy(docker_engine: objec
     assert set(backend.languages()) == {"python"}
 
 
+def test_a_language_without_an_image_is_not_there(docker_engine: docker.DockerClient) -> None:
+    images = {"python": "proctor-python", "jvm": "proctor-no-such-image"}
+    backend = DockerBackend(DockerOptions(images=images))
+    assert set(backend.languages()) == {"python"}
+    with pytest.raises(SandboxUnavailable, match=r"does not exist.*make images"):
+        backend.start("jvm")
+
+
+@pytest.mark.parametrize(
+    ("labels", "there"),
+    [
+        ({VERSIONS_LABEL: '{"c": "12.2.0"}'}, {"python", "c"}),
+        ({}, {"python", *(one.name for one in LANGUAGES.values() if one.image == "native")}),
+    ],
+    ids=["an image says which", "an image of one's own says nothing"],
+)
+def test_an_image_has_the_languages_that_it_says(
+    docker_engine: docker.DockerClient, labels: dict[str, str], there: set[str]
+) -> None:
+    tag = "proctor-test-labelled"
+    lines = ["FROM scratch", "COPY nothing /", *(f"LABEL {k}='{v}'" for k, v in labels.items())]
+    docker_engine.images.build(
+        fileobj=_context("\n".join(lines)), custom_context=True, tag=tag, rm=True
+    )
+    try:
+        backend = DockerBackend(DockerOptions(images={"native": tag}))
+        assert set(backend.languages()) == there
+        assert backend.versions() == ({"c": "12.2.0"} if labels else {})
+    finally:
+        docker_engine.images.remove(tag, force=True)
+
+
+def _context(dockerfile: str) -> io.BytesIO:
+    """A folder to build from: a Dockerfile, and a file of no content."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, data in (("Dockerfile", dockerfile.encode()), ("nothing", b"")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    packed.seek(0)
+    return packed
+
+
 def test_an_image_with_another_agent_is_refused(
     docker_engine: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +189,7 @@ def test_an_image_stays_in_use_when_its_tag_moves(docker_engine: docker.DockerCl
 
 
 def test_the_images_hold_this_agent(docker_engine: docker.DockerClient) -> None:
-    for name in ("proctor-python", "proctor-native"):
+    for name in IMAGES.values():
         assert docker_engine.images.get(name).labels[AGENT_LABEL] == agent_hash()
 
 

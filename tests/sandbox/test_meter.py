@@ -46,6 +46,14 @@ def test_pages_of_files_are_no_memory_that_is_used(
     assert found.cpu_s() == 1.5
 
 
+def test_an_old_kernel_counts_no_pages_that_are_read_again(cgroup: Path) -> None:
+    _v2(cgroup, 60 * MIB)
+    assert meter.find(set).refault_bytes() == 0
+    with (cgroup / "memory.stat").open("a") as statistics:
+        statistics.write("workingset_refault_file 256\n")
+    assert meter.find(set).refault_bytes() == MIB
+
+
 def test_statistics_that_are_behind_the_count_give_no_memory_below_nothing(cgroup: Path) -> None:
     _v2(cgroup, usage_bytes=MIB)
     assert meter.find(set).memory_bytes() == 0

@@ -107,6 +107,7 @@ def equip(_: Settings, problem: Callable[[str], Problem]) -> Equipment:
     return Equipment(
         verifier=StandIn(problem, Path(log) if log else None),
         languages=["c", "cpp", "python"],
+        versions=lambda: {"python": "3.11.2"},
         backend="stand-in",
         runtime="none",
         counts=lambda: {"started": 1},

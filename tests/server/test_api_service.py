@@ -104,7 +104,7 @@ def test_openapi_is_complete(api: httpx.Client) -> None:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    assert len(operations) == 20
+    assert len(operations) == 21
     for method, path, operation in operations:
         assert operation["summary"], path
         if method in ("post", "put"):

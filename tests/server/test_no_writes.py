@@ -110,7 +110,6 @@ def test_the_last_tenth_of_the_memory_is_the_workers(
         batch = post(api, "ac", "wa")
         try:
             # Room for what workers write, far above what the connections' buffers come to.
-            redis_client.config_set("maxmemory-clients", "0")
             used = int(redis_client.info("memory")["used_memory"])
             redis_client.config_set("maxmemory", str(int(used / 0.93)))
             wait_until(lambda: _refused(api), "new work is refused")

@@ -48,6 +48,14 @@ class _Cgroup:
         files = _field(kept, b"active_file") + _field(kept, b"inactive_file")
         return max(0, int(os.pread(self._usage, 64, 0)) - files)
 
+    def refault_bytes(self) -> int:
+        """Pages of files that were taken back for want of memory, and read again since; in bytes.
+
+        Both hierarchies count them since Linux 5.9; an older kernel is taken to have none.
+        """
+        kept = os.pread(self._statistics, 8192, 0)
+        return _field(kept, b"workingset_refault_file", 0) * _PAGE_BYTES
+
 
 class CgroupV2(_Cgroup):
     name = "cgroup2"
@@ -102,6 +110,9 @@ class Watch:
         """Resident memory of all that is not ours."""
         return sum(resident for _, resident in self._processes())
 
+    def refault_bytes(self) -> int:
+        return 0  # nothing holds programs back before they are stopped
+
     def cpu_s(self) -> float:
         """CPU time of all that is not ours, in seconds, dead children included."""
         return sum(cpu_s for cpu_s, _ in self._processes())
@@ -123,9 +134,11 @@ class Watch:
 Meter = CgroupV1 | CgroupV2 | Watch
 
 
-def _field(text: bytes, name: bytes) -> int:
+def _field(text: bytes, name: bytes, default: int | None = None) -> int:
     for line in text.splitlines():
         key, _, number = line.partition(b" ")
         if key == name:
             return int(number)
-    raise OSError(f"no {name.decode()} in the cgroup's file")
+    if default is None:
+        raise OSError(f"no {name.decode()} in the cgroup's file")
+    return default

@@ -8,7 +8,6 @@ import collections
 import hashlib
 import os
 import resource
-import signal
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -352,8 +351,6 @@ def _evidence(
     """What the host gets to know of a test."""
     status, cpu_s, peak_bytes = result
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-    if cause is None and (number == signal.SIGXCPU or cpu_s > limits.cpu_cap_s):
-        cause = "cpu"
     room = limits.output_bytes
     stdout = memoryview(sinks[0].data)[:room]
     return {

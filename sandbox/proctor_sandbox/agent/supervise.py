@@ -143,6 +143,10 @@ class Supervisor:
             cause = "memory"
         elif cause is None and test.has_too_much_output():
             cause = "output"
+        elif cause is None and _ran_out_of_cpu(launches[0].result, limits):
+            cause = "cpu"
+        if cause in ("cpu", "wall") and test.thrashed():
+            cause = "memory"
         return cause, wall_s
 
     def _recover(self, launches: list[Launch]) -> None:
@@ -179,6 +183,7 @@ class _Test:
         self._draining = False
         self._running: dict[int, Launch] = {}
         self._cpu_base_s = self._meter.cpu_s()
+        self._refault_base_bytes: int | None = None
         self._paused_s = 0.0
         self.started = time.monotonic()
         self._deadline = self.started + limits.wall_s
@@ -225,6 +230,14 @@ class _Test:
 
     def has_too_much_output(self) -> bool:
         return sum(len(sink.data) for sink in self._counted) > self._limits.output_bytes
+
+    def thrashed(self) -> bool:
+        """Whether it was slow for want of memory: a runtime of many MB whose program leaves it no
+        room reads its own pages again and again, for as long as it is let."""
+        if self._refault_base_bytes is None:
+            return False
+        again_bytes = self._meter.refault_bytes() - self._refault_base_bytes
+        return again_bytes > self._limits.memory_bytes
 
     def _on_news(self, launch: Launch) -> None:
         news = launch.spawner.news()
@@ -275,6 +288,8 @@ class _Test:
             return
         if not self._draining:
             self._draining = True
+            # Not at the start: to read it takes as long as a small test's share of our work.
+            self._refault_base_bytes = self._meter.refault_bytes()
             for fd in self._sinks:
                 self._poll.register(fd, select.POLLIN)
         used_s = self._meter.cpu_s() - self._cpu_base_s
@@ -303,3 +318,10 @@ class _Test:
             self._supervisor.crew.kill(self._uids)
             now = time.monotonic()
             self._deadline, self._look = now + _DEATH_S, now + _KILL_AGAIN_S
+
+
+def _ran_out_of_cpu(result: Ended, limits: Limits) -> bool:
+    """Whether its rlimit ended it, or it ended itself so late that nobody had looked."""
+    status, cpu_s, _ = result
+    out = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+    return out or cpu_s > limits.cpu_cap_s

@@ -16,6 +16,7 @@ from proctor_server import logs, request_id
 from proctor_server.api import (
     batches,
     details,
+    languages,
     problems,
     runs,
     schema,
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Proctor", version=VERSION, description=_ABOUT, lifespan=lifespan)
     app.state.metrics = Metrics()
     # Statistics first: a problem's id may have slashes, so its route takes whatever follows.
-    for part in (statistics, problems, batches, details, submissions, runs, service):
+    for part in (statistics, problems, batches, details, submissions, runs, languages, service):
         app.include_router(part.router)
     formats.install(app, settings.wire_formats)
     page.install(app)

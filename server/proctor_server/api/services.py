@@ -10,7 +10,6 @@ import redis
 import redis.asyncio
 from starlette.requests import Request
 
-from proctor_sandbox.languages import LANGUAGES
 from proctor_server.api.wakeups import Wakeups
 from proctor_server.callers import Callers
 from proctor_server.door import Door, DoorRules
@@ -110,7 +109,7 @@ async def services(settings: Settings, callers: Callers) -> AsyncIterator[Servic
         problems,
         DoorRules(
             limits=rules,
-            languages=LANGUAGES.keys(),
+            languages=lambda: made.languages,
             max_source_bytes=settings.max_source_bytes,
             max_batch_items=settings.max_batch_items,
             max_tests=settings.max_tests,
