@@ -96,7 +96,7 @@ COLUMNS = {
 # takes pages of its code first, again and again.
 LIMITS_OF = {
     "spin": Limits.for_cpu(0.5, memory_bytes=128 * MIB),
-    "hoard": Limits.for_cpu(10.0, memory_bytes=128 * MIB),
+    "hoard": Limits.for_cpu(5.0, memory_bytes=128 * MIB),
 }
 
 
