@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from fastapi import FastAPI
 
 from proctor_server.api.app import create_app
 from proctor_server.settings import Settings
-from tests.conftest import NO_AUTHORITIES, redis_address
+from tests.conftest import NO_AUTHORITIES, _redis_server, redis_address
 from tests.server import stand_in
 
 ROOT = Path(__file__).parents[2]
@@ -177,3 +178,20 @@ def post(api: httpx.Client, *sources: str, problem: str = "two", **options: Any)
     answer = api.post("/v1/batches", json={"items": items, **options})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
+
+
+def start_redis(socket: Path, folder: Path) -> "subprocess.Popen[bytes]":
+    """A Redis of a test's own, which keeps what it has in a folder; it answers."""
+    argv = [_redis_server(), "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
+    argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+
+    def answers() -> bool:
+        with redis.Redis(unix_socket_path=str(socket)) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+    wait_until(answers, "Redis answers")
+    return server

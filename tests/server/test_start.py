@@ -17,9 +17,9 @@ from tests.server.conftest import (
     post,
     results,
     serving,
+    start_redis,
     wait_until,
 )
-from tests.server.test_worker import _start_redis
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def redis_at(socket: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    server = _start_redis(socket, socket.parent)
+    server = start_redis(socket, socket.parent)
     try:
         yield server
     finally:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from rq.serializers import JSONSerializer
 
 from proctor_server.chunk_job import RETRIES
 from proctor_server.settings import Settings
-from tests.conftest import _redis_server
 from tests.server.conftest import (
     TWO_TESTS,
     Workers,
@@ -26,6 +24,7 @@ from tests.server.conftest import (
     post,
     results,
     serving,
+    start_redis,
     wait_until,
 )
 
@@ -265,7 +264,7 @@ def test_a_long_job_is_kept_alive_by_the_heart(
 def test_a_restart_of_redis_in_the_middle_of_a_job_is_survived(tmp_path: Path) -> None:
     folder = tmp_path if len(str(tmp_path)) < 90 else Path("/tmp")
     socket = folder / "r.sock"
-    server = _start_redis(socket, tmp_path)
+    server = start_redis(socket, tmp_path)
     settings = Settings(redis_url=f"unix://{socket}")
     gate = tmp_path / "gate"
     with serving(settings) as api:
@@ -282,7 +281,7 @@ def test_a_restart_of_redis_in_the_middle_of_a_job_is_survived(tmp_path: Path) -
             gate.touch()
             answer = api.get(f"/v1/batches/{batch}")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-            server = _start_redis(socket, tmp_path)
+            server = start_redis(socket, tmp_path)
             wait_until(lambda: api.get("/healthz").status_code == 200, "the API lives")
             assert len(results(api, batch, wait=30)) == 3
             assert workers.processes[0].is_alive()
@@ -294,14 +293,14 @@ def test_a_restart_of_redis_in_the_middle_of_a_job_is_survived(tmp_path: Path) -
 
 def test_what_was_accepted_survives_a_kill_of_redis(tmp_path: Path) -> None:
     socket = tmp_path / "r.sock"
-    server = _start_redis(socket, tmp_path)
+    server = start_redis(socket, tmp_path)
     try:
         with serving(Settings(redis_url=f"unix://{socket}")) as api:
             api.put("/v1/problems/two", json=TWO_TESTS).raise_for_status()
             batch = post(api, "ac", "wa")
             server.kill()
             server.wait()
-            server = _start_redis(socket, tmp_path)
+            server = start_redis(socket, tmp_path)
             with redis.Redis(unix_socket_path=str(socket)) as client:
                 assert _waiting(client)
             assert api.get(f"/v1/batches/{batch}").json()["total"] == 2
@@ -347,19 +346,3 @@ def _kept_alive(workers: Workers) -> Iterator[None]:
     finally:
         ending.set()
         thread.join()
-
-
-def _start_redis(socket: Path, folder: Path) -> "subprocess.Popen[bytes]":
-    argv = [_redis_server(), "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
-    argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        with redis.Redis(unix_socket_path=str(socket)) as client:
-            try:
-                return bool(client.ping())
-            except redis.RedisError:
-                return False
-
-    wait_until(answers, "Redis answers")
-    return server
