@@ -150,8 +150,12 @@ class _Sign:
         self._versions: Mapping[str, str] = {}
 
     def learn(self) -> None:
-        """Ask for the versions of languages; some tools take a second to say theirs."""
+        """Ask for the versions of languages, and show them.
+
+        On a busy machine all the tools together take longer than a heart may be silent.
+        """
         self._versions = self._equipment.versions()
+        _tried(self.show)
 
     def state(self, state: State) -> None:
         """Say in what state the worker is; a change for the worse or the better at once."""
@@ -220,13 +224,12 @@ def _beating(worker: ChunkWorker, sign: _Sign) -> Iterator[None]:
     sign.show()
 
     def beat() -> None:
-        sign.learn()
-        _tried(sign.show)
         while not ended.wait(BEAT_S):
             _tried(worker.beat, sign.show)
 
     heart = threading.Thread(target=beat, name="heart", daemon=True)
     heart.start()
+    threading.Thread(target=sign.learn, name="versions", daemon=True).start()
     try:
         yield
     finally:

@@ -14,6 +14,8 @@ one of a forked process.
 | no sandbox PATH | SandboxUnavailable while the file is there |
 | gate PATH | AC once the file is there |
 | late PATH | the first run makes the file, and is WA once PATH.go is there; later ones are AC |
+
+With STAND_IN_TOOLS it does not learn its languages' versions before that file is there.
 """
 
 import functools
@@ -107,12 +109,19 @@ def equip(_: Settings, problem: Callable[[str], Problem]) -> Equipment:
     return Equipment(
         verifier=StandIn(problem, Path(log) if log else None),
         languages=["c", "cpp", "python"],
-        versions=lambda: {"python": "3.11.2"},
+        versions=_versions,
         backend="stand-in",
         runtime="none",
         counts=lambda: {"started": 1},
         close=lambda: None,
     )
+
+
+def _versions() -> dict[str, str]:
+    tools = os.environ.get("STAND_IN_TOOLS")
+    while tools and not Path(tools).exists():
+        time.sleep(0.005)
+    return {"python": "3.11.2"}
 
 
 def main(environment: dict[str, str], errors: Path) -> None:
