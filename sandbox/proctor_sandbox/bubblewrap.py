@@ -35,7 +35,7 @@ from proctor_sandbox.cgroups import Cgroup, Hierarchies, reap
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.distributions import importable
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost, SandboxUnavailable
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import RUNNABLE, Language, tools
 from proctor_sandbox.launch import NUMERIC, PRELOAD, UIDS, AgentConfig, Ceiling, uid_base
 from proctor_sandbox.owner import Owner
 from proctor_sandbox.seam import Sandbox, SandboxInfo
@@ -70,11 +70,11 @@ class BubblewrapBackend:
         self._artefacts = Artefacts()
 
     def languages(self) -> dict[str, str]:
-        """Python, and each language whose compiler or interpreter this machine has."""
+        """Python, and each language and mode whose compiler or interpreter this machine has."""
         return {
             name: language.image
-            for name, language in LANGUAGES.items()
-            if language.image == "python" or shutil.which(language.version[0], path=PATH)
+            for name, language in RUNNABLE.items()
+            if language.image == "python" or _has(language)
         }
 
     def versions(self) -> dict[str, str]:
@@ -160,6 +160,11 @@ def _find() -> str:
         needed = ".".join(map(str, _NEEDED_VERSION))
         raise SandboxUnavailable(f"{said.strip() or path} is too old; {needed} or later is needed")
     return path
+
+
+def _has(language: Language) -> bool:
+    command = tools(language).version[0]
+    return shutil.which(command, path=PATH) is not None and all(map(os.path.exists, language.needs))
 
 
 def _remedy(fault: str) -> str:

@@ -16,7 +16,7 @@ from proctor_sandbox import evidence
 from proctor_sandbox.agent import frames, values
 from proctor_sandbox.artefacts import Artefact, Artefacts, artefact_key
 from proctor_sandbox.errors import LanguageUnavailable, SandboxLost
-from proctor_sandbox.languages import LANGUAGES, Language
+from proctor_sandbox.languages import RUNNABLE, Language
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.programs import (
     CallCase,
@@ -106,7 +106,7 @@ class AgentSandbox:
         self._abandoned = False
 
     def _prepare(self, work: Work) -> "_Sent":
-        language = LANGUAGES.get(work.program.language)
+        language = RUNNABLE.get(work.program.language)
         if language is None or language.image != self.info.image:
             raise LanguageUnavailable(
                 f"{work.program.language} does not run in a {self.info.image} sandbox"

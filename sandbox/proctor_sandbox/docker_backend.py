@@ -18,7 +18,7 @@ from proctor_sandbox.artefacts import Artefacts
 from proctor_sandbox.channel import AgentSandbox
 from proctor_sandbox.docker_transport import ContainerTransport, close_stream, words
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
-from proctor_sandbox.languages import FAMILIES, LANGUAGES, Language
+from proctor_sandbox.languages import FAMILIES, RUNNABLE, Language, tools
 from proctor_sandbox.launch import (
     NUMERIC,
     PRELOAD,
@@ -86,18 +86,20 @@ class DockerBackend:
         self._labels = {image: self._look(ref) for image, ref in self._options.images.items()}
 
     def languages(self) -> dict[str, str]:
-        """Every language that an image here has, as this backend was made: all of its family
-        where the image does not say.
+        """Every language and mode that an image here has, as this backend was made: all of its
+        family where the image does not say.
 
         Python is always among them: without its image a start says what to do.
         """
-        return {name: language.image for name, language in LANGUAGES.items() if self._has(language)}
+        return {name: language.image for name, language in RUNNABLE.items() if self._has(language)}
 
     def _has(self, language: Language) -> bool:
         labels = self._labels.get(language.image)
         if language.image == "python" or labels is None:
             return language.image == "python"
-        return VERSIONS_LABEL not in labels or language.name in json.loads(labels[VERSIONS_LABEL])
+        return VERSIONS_LABEL not in labels or tools(language).name in json.loads(
+            labels[VERSIONS_LABEL]
+        )
 
     def versions(self) -> dict[str, str]:
         """What scripts/build-images found and wrote on the images; other images tell nothing."""

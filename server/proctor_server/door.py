@@ -30,7 +30,7 @@ from proctor.types import (
     SubmissionRequest,
 )
 from proctor_sandbox.agent import asserts
-from proctor_sandbox.languages import LANGUAGES, named
+from proctor_sandbox.languages import LANGUAGES, RUNNABLE, named
 from proctor_server import request_id
 from proctor_server.extract import extract
 from proctor_server.faults import Faults
@@ -168,7 +168,7 @@ class Door:
         """A draft of a raw run. Raises BadRequest with all that is wrong."""
         faults = Faults()
         request = request.model_copy(update={"language": named(request.language)})
-        self._check_language(request.language, faults, "language")
+        self._check_language(request.language, faults, "language", RUNNABLE)
         self._check_length(request.source, faults, "source")
         self._check_limits(request.limits, faults, "limits")
         self._check_files(request.files, faults, "files")
@@ -266,12 +266,14 @@ class Door:
             faults.add(f"{where}.entry_point", "is no function's name", "give the name alone")
         _check_code(test.code, faults, f"{where}.code")
 
-    def _check_language(self, name: str, faults: Faults, where: str) -> None:
-        there = self._rules.languages() or LANGUAGES.keys()
+    def _check_language(
+        self, name: str, faults: Faults, where: str, all_of: Collection[str] = LANGUAGES
+    ) -> None:
+        there = set(all_of).intersection(self._rules.languages() or all_of)
         if name in there:
             return
         reason = "is no language that is known here"
-        if name in LANGUAGES:
+        if name in all_of:
             reason = "is a language that no worker here has an image for"
         faults.add(where, reason, f"give one of {', '.join(sorted(there))}")
 

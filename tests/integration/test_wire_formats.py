@@ -169,6 +169,23 @@ def test_the_sdk_runs_many_at_once() -> None:
     assert [one.run_result.stdout for one in found] == [f"{number * 2}\n" for number in range(16)]
 
 
+TESTS = "def test_one(): assert %s\n\n\ndef test_other(): assert True\n"
+
+
+@pytest.mark.usefixtures("url")
+def test_the_sdk_runs_what_pytest_finds() -> None:
+    held = code(
+        TESTS % "1", language="pytest", args=["--junitxml=report.xml"], fetch_files=["report.xml"]
+    )
+    assert held.status == "Success"
+    assert "2 passed" in held.run_result.stdout
+    assert b'tests="2"' in base64.b64decode(held.files["report.xml"])
+    failed = code(TESTS % "0", language="pytest")
+    assert (failed.status, failed.run_result.return_code) == ("Failed", 1)
+    chosen = code(TESTS % "0", language="pytest", args=["-k", "other"])
+    assert (chosen.status, "1 passed" in chosen.run_result.stdout) == ("Success", True)
+
+
 @pytest.mark.usefixtures("url")
 def test_the_sdk_tells_of_a_language_that_is_not_here() -> None:
     with pytest.raises(Exception, match=r"422.*'swift', which can't be run here"):

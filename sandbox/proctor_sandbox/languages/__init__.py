@@ -3,10 +3,11 @@
 from proctor_sandbox.languages.functional import FUNCTIONAL
 from proctor_sandbox.languages.jvm import JVM
 from proctor_sandbox.languages.language import Language
+from proctor_sandbox.languages.modes import MODES
 from proctor_sandbox.languages.native import NATIVE, SYSTEMS
 from proctor_sandbox.languages.script import NUMERIC, SCRIPT
 
-__all__ = ["ALIASES", "FAMILIES", "LANGUAGES", "Language", "named"]
+__all__ = ["ALIASES", "FAMILIES", "LANGUAGES", "RUNNABLE", "Language", "named", "tools"]
 
 _PYTHON = Language(
     "python",
@@ -34,11 +35,19 @@ LANGUAGES: dict[str, Language] = {
     for language in (_PYTHON, *NATIVE, *SYSTEMS, *JVM, *SCRIPT, *NUMERIC, *FUNCTIONAL, *_MONO)
 }
 
+# What a raw run may be of.
+RUNNABLE = LANGUAGES | {mode.name: mode for mode in MODES}
+
 FAMILIES = tuple(dict.fromkeys(language.image for language in LANGUAGES.values()))
 
 ALIASES: dict[str, str] = {
     alias: language.name for language in LANGUAGES.values() for alias in language.aliases
 }
+
+
+def tools(one: Language) -> Language:
+    """The language whose tools something runnable takes: a mode has another's."""
+    return LANGUAGES[one.base] if one.base else one
 
 
 def named(said: str) -> str:

@@ -101,3 +101,35 @@ JVM = (
         processes=_THREADS,
     ),
 )  # fmt: skip
+
+_JUNIT = ":".join(f"{_JARS}/{part}.jar" for part in (
+    "junit-jupiter-api", "junit-jupiter-engine", "junit-jupiter-params", "junit-platform-commons",
+    "junit-platform-console", "junit-platform-engine", "junit-platform-launcher",
+    "junit-platform-reporting", "apiguardian-api", "opentest4j", "open-test-reporting-events",
+    "open-test-reporting-schema", "picocli", "univocity-parsers",
+))  # fmt: skip
+JUNIT = Language(
+    "junit", "jvm", "Main.java",
+    compile=(
+        "javac", *(f"-J{option}" for option in (*_QUICK, _archive("javac"))),
+        "-encoding", "UTF-8", "-cp", _JUNIT, "-d", "{output}", "{sources}",
+    ),
+    run=(
+        *_HEAP, "-cp", _JUNIT, "org.junit.platform.console.ConsoleLauncher",
+        "--disable-banner", "--class-path", "{output}", "--scan-class-path", "{output}",
+    ),
+    overhead_mb=_OVERHEAD_MB,
+    processes=_THREADS,
+    base="java",
+    needs=(f"{_JARS}/junit-platform-console.jar",),
+)  # fmt: skip
+KOTLIN_SCRIPT = Language(
+    "kotlin_script", "jvm", "main.kts",
+    run=(
+        "java", *_QUICK, "-cp", _KOTLINC, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
+        "-no-reflect", "-nowarn", "-cp", _KOTLIN, "-script", "{source}",
+    ),
+    overhead_mb=_OVERHEAD_MB,
+    processes=_THREADS,
+    base="kotlin",
+)  # fmt: skip

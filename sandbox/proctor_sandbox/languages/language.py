@@ -15,6 +15,8 @@ class Language:
 
     `version` is what prints the version of its tools. `overhead_mb` (MiB) and `processes` are
     what the language's runtime takes for itself, on top of a program's limits.
+
+    A mode has in `base` the language whose tools it takes, and in `needs` files that it needs too.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Language:
     version: tuple[str, ...] = ()
     overhead_mb: int = 0
     processes: int = 0
+    base: str = ""
+    needs: tuple[str, ...] = ()
 
 
 # What some compilers have to say comes on stdout, where nobody looks for it.

@@ -81,3 +81,25 @@ SYSTEMS = (
         version=("rustc", "--version"),
     ),
 )  # fmt: skip
+
+# `go test` itself here, with all that it says and checks: it takes the second that `go` is spared.
+GO_TEST = Language(
+    "go_test", "systems", "main_test.go",
+    compile=(
+        "/bin/sh", "-c",
+        'export GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$PWD/.cache"; '
+        'exec go test -c -o "$0" "$@" >&2',
+        "{output}", "{sources}",
+    ),
+    run=("{output}",),
+    overhead_mb=16,
+    processes=16,
+    base="go",
+)  # fmt: skip
+# A source without a main function is given one; its unittest blocks run before main does.
+D_UNITTEST = Language(
+    "d_unittest", "native", "main.d",
+    compile=("gdc", "-funittest", "-fmain", "-o", "{output}", "{sources}"),
+    run=("{output}",),
+    base="d",
+)  # fmt: skip

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from proctor_sandbox.languages import LANGUAGES
 from proctor_sandbox.limits import MIB
 from proctor_server.api import schema
 from proctor_server.api.access import admit
@@ -102,7 +103,7 @@ async def info(request: Request) -> Info:
     workers = services.workers
     settings = services.settings
     rules = settings.limit_rules()
-    languages = {language for one in workers for language in one.languages}
+    languages = {language for one in workers for language in one.languages} & LANGUAGES.keys()
     return Info(
         version=VERSION,
         sandbox=", ".join(sorted({one.backend for one in workers})) or None,

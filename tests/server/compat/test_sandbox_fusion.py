@@ -128,11 +128,24 @@ def test_a_request_becomes_a_raw_run() -> None:
     assert wanted.compile_wall_time_s == 3
 
 
+def test_a_mode_becomes_a_raw_run_of_code_where_its_runner_looks_for_it() -> None:
+    tests = to_run(asked(language="pytest", code="def test(): pass", args=["-q"]), RULES)
+    assert (tests.language, tests.args) == ("python", ["-q"])
+    assert "pytest.main" in tests.source
+    assert tests.files == {"proctor_test.py": "def test(): pass"}
+    named = "import x;\npublic final class FooTest {}"
+    tests = to_run(asked(language="junit", code=named), RULES)
+    assert (tests.language, tests.source, tests.files) == ("junit", "", {"FooTest.java": named})
+    tests = to_run(asked(language="junit", code="class FooTest {}"), RULES)
+    assert (tests.source, tests.files) == ("class FooTest {}", {})
+    assert to_run(asked(language="D_ut"), RULES).language == "d_unittest"
+
+
 @pytest.mark.parametrize(
     ("said", "field"),
     [
-        ({"language": "go_test"}, "language"),
-        ({"language": "D_ut"}, "language"),
+        ({"language": "jest"}, "language"),
+        ({"language": "lean"}, "language"),
         ({"files": {"../x": ""}}, "files"),
         ({"files": {"/etc/x": ""}}, "files"),
         ({"files": {"x": "no base64!"}}, "files.x"),

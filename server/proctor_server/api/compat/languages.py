@@ -2,16 +2,20 @@
 
 from collections.abc import Collection, Mapping
 
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import LANGUAGES, RUNNABLE
 from proctor_server.api.services import Services
 
-# Left out are modes that are more than a language: those that also run tests (go_test, pytest,
-# junit, jest, D_ut, where a plain run would find no fault), and cuda, lean and kotlin_script.
 SANDBOX_FUSION = {
     "python": "python", "cpp": "cpp", "nodejs": "javascript", "go": "go", "java": "java",
     "php": "php", "csharp": "csharp", "bash": "bash", "typescript": "typescript", "sql": "sql",
     "rust": "rust", "lua": "lua", "R": "r", "perl": "perl", "ruby": "ruby", "scala": "scala",
     "julia": "julia", "verilog": "verilog", "swift": "swift", "racket": "racket",
+}  # fmt: skip
+# What is more than a language; left out are jest, cuda, python_gpu and lean. Its pytest is a
+# program in Python: see sandbox_fusion_modes.py.
+SANDBOX_FUSION_MODES = {
+    "go_test": "go_test", "junit": "junit", "D_ut": "d_unittest", "kotlin_script": "kotlin_script",
+    "pytest": "python",
 }  # fmt: skip
 
 E2B = {
@@ -27,4 +31,4 @@ def here(services: Services) -> Collection[str]:
 
 def known(names: Mapping[str, str]) -> dict[str, str]:
     """Those of a peer's names whose language is here."""
-    return {theirs: ours for theirs, ours in names.items() if ours in LANGUAGES}
+    return {theirs: ours for theirs, ours in names.items() if ours in RUNNABLE}

@@ -2,7 +2,7 @@
 
 from proctor.runs import Phase, RunResult
 from proctor.types import Verdict
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import RUNNABLE
 
 _KILLED = 9
 
@@ -12,7 +12,7 @@ def stages(result: RunResult, language: str) -> tuple[Phase | None, Phase | None
 
     To peers a script that does not parse is a program that ran and failed.
     """
-    if LANGUAGES[language].compile:
+    if RUNNABLE[language].compile:
         return result.compile, result.run
     return None, result.run or result.compile
 

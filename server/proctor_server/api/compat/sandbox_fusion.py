@@ -1,6 +1,7 @@
 """SandboxFusion's way to run a program: /run_code, as its SDK, verl and tinker-cookbook call it."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,10 +11,11 @@ from pydantic import Field
 from proctor.content import Content
 from proctor.runs import Phase, RunRequest, RunResult
 from proctor.types import Verdict
-from proctor_server.api.compat.languages import SANDBOX_FUSION, known
+from proctor_server.api.compat.languages import SANDBOX_FUSION, SANDBOX_FUSION_MODES, known
 from proctor_server.api.compat.limits import for_run
 from proctor_server.api.compat.peer import Posted, checked, posted, refused, refusing
 from proctor_server.api.compat.phases import return_code, stages
+from proctor_server.api.compat.sandbox_fusion_modes import laid_out
 from proctor_server.api.compat.texts import binary, encoded, inside, stderr, text
 from proctor_server.api.running import run
 from proctor_server.errors import Overloaded, ServerError, StoreUnavailable, TooManyQueued
@@ -37,6 +39,7 @@ def refusal(error: ServerError) -> Response:
 router = APIRouter(route_class=refusing(refusal), include_in_schema=False)
 
 _NAMES = known(SANDBOX_FUSION)
+_RUNNABLE = _NAMES | known(SANDBOX_FUSION_MODES)
 
 
 class Files(Posted):
@@ -88,25 +91,28 @@ async def run_code(request: Request) -> Response:
 
 def to_run(asked: RunCode, rules: LimitRules) -> RunRequest:
     """The raw run of a request. Raises BadRequest."""
+    source, files = laid_out(asked.language, asked.code)
     return checked(
         RunRequest,
-        language=language(asked.language),
-        source=asked.code,
+        language=language(asked.language, names=_RUNNABLE),
+        source=source,
         stdin=asked.stdin or "",
         args=asked.args,
-        files=asked.put(),
+        files=asked.put() | files,
         fetch=sorted(set(asked.fetched().values())),
         limits=for_run(asked.run_timeout, rules, memory_mb=asked.memory_limit_mb),
         compile_wall_time_s=min(asked.compile_timeout, rules.max_wall_time_s),
     )
 
 
-def language(name: str, where: str = "language") -> str:
+def language(
+    name: str, where: str = "language", names: Mapping[str, str] = MappingProxyType(_NAMES)
+) -> str:
     """Our name of SandboxFusion's language. Raises BadRequest."""
-    if name not in _NAMES:
-        here = ", ".join(sorted(_NAMES))
+    if name not in names:
+        here = ", ".join(sorted(names))
         refuse(where, f"is {name[:40]!r}, which can't be run here", f"give one of {here}")
-    return _NAMES[name]
+    return names[name]
 
 
 def answer(result: RunResult, language: str, fetched: Mapping[str, str]) -> dict[str, Any]:
