@@ -7,8 +7,9 @@ from proctor_sandbox.languages.language import Language
 _READY = "/usr/local/lib/proctor/jvm"
 _JARS = "/usr/share/java"
 _KOTLIN = ":".join(f"{_JARS}/kotlin-stdlib{part}.jar" for part in ("", "-jdk7", "-jdk8"))
+_KOTLIN_LIB = "/usr/share/kotlin/kotlinc/lib"
 _KOTLINC = ":".join((
-    "/usr/share/kotlin/kotlinc/lib/kotlin-compiler.jar",
+    f"{_KOTLIN_LIB}/kotlin-compiler.jar",
     f"{_JARS}/libtrove-intellij.jar",
     *(f"{_JARS}/org.jetbrains.annotations-{part}.jar" for part in ("common", "java8")),
 ))  # fmt: skip
@@ -116,7 +117,8 @@ JUNIT = Language(
     ),
     run=(
         *_HEAP, "-cp", _JUNIT, "org.junit.platform.console.ConsoleLauncher",
-        "--disable-banner", "--class-path", "{output}", "--scan-class-path", "{output}",
+        "--disable-banner", "--disable-ansi-colors", "--fail-if-no-tests",
+        "--class-path", "{output}", "--scan-class-path", "{output}", "--include-classname", ".*",
     ),
     overhead_mb=_OVERHEAD_MB,
     processes=_THREADS,
@@ -126,8 +128,10 @@ JUNIT = Language(
 KOTLIN_SCRIPT = Language(
     "kotlin_script", "jvm", "main.kts",
     run=(
-        "java", *_QUICK, "-cp", _KOTLINC, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
-        "-no-reflect", "-nowarn", "-cp", _KOTLIN, "-script", "{source}",
+        # As kotlinc does it: its loader finds the plugin for scripts.
+        "java", *_QUICK, "-cp", f"{_KOTLIN_LIB}/kotlin-preloader.jar",
+        "org.jetbrains.kotlin.preloading.Preloader", "-cp", f"{_KOTLIN_LIB}/kotlin-compiler.jar",
+        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-nowarn", "-script", "{source}",
     ),
     overhead_mb=_OVERHEAD_MB,
     processes=_THREADS,
