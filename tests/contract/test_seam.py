@@ -48,12 +48,6 @@ def test_languages_name_their_image_family(backend: Backend) -> None:
     assert set(backend.languages().values()) <= set(FAMILIES)
 
 
-def test_versions_are_of_languages_that_are_there(backend: Backend) -> None:
-    versions = backend.versions()
-    assert set(versions) <= set(backend.languages())
-    assert all(version[0].isdigit() for version in versions.values())
-
-
 @pytest.mark.parametrize(
     ("source", "stdin", "expected"),
     [
