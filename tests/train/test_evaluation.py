@@ -15,6 +15,15 @@ LETTERS = small.Letters()
 PROMPTS = [Prompt(f"p/{letter}", letter) for letter in "abcd"]
 
 
+def test_several_completions_of_each_prompt_are_judged() -> None:
+    policy = small.bigram({"a": {"b": 0.5, "c": 0.5}, "d": {"d": 1.0}}, LETTERS)
+    judge = FakeJudge(lambda problem, text: float((problem, text) in {("p/a", "b"), ("p/d", "d")}))
+    prompts = [Prompt("p/a", "a"), Prompt("p/d", "d")]
+    found = evaluate(policy, LETTERS, prompts, judge, longest=1, each=1000, rows=300)
+    assert found.completions == 2000
+    assert found.solved == pytest.approx(0.75, abs=0.03)
+
+
 @pytest.mark.parametrize("rows", [1, 3, 100])
 def test_completions_are_judged_and_averaged(rows: int) -> None:
     policy = small.bigram({letter: {letter: 1.0} for letter in "abcd"}, LETTERS)

@@ -174,7 +174,7 @@ def test_a_reference_holds_the_policy_close_and_the_distance_is_logged() -> None
             steps=15,
             overlap=False,
         )
-        return [step["kl"] for step in run(trainer)]
+        return [step["kl"] for step in run(trainer) if not step["skipped"]]
 
     free, held = distances(1e-6), distances(3.0)
     assert free[0] == held[0] == pytest.approx(0, abs=1e-6)

@@ -35,6 +35,8 @@ from proctor.train.validation import validate
 
 # Tokens of the longest program of the family, and some room.
 LONGEST = 72
+# Programs sampled of each held-out task, before and after: of one alone chance makes two points.
+SAMPLED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +232,7 @@ class _Run:
     def _show(
         self, before: list[Evaluation], after: list[Evaluation], metrics: list[Metrics]
     ) -> bool:
-        table = Table(
-            title=f"{before[0].completions} held-out problems, seed {self._seed}", box=None
-        )
+        table = Table(title=f"{self._plan.held_out} held-out problems, seed {self._seed}", box=None)
         for column in ("", "before", "after"):
             table.add_column(column, justify="left" if not column else "right")
         for place, how in enumerate(("sampled", "likeliest")):
@@ -284,19 +284,20 @@ class _Look:
 
     def at(self, policy: Policy) -> list[Evaluation]:
         """What it does when it samples, and when it writes what is likeliest."""
-        return [self.sampled(policy), self._with(policy, 0.0)]
+        return [self.sampled(policy, SAMPLED), self._with(policy, 0.0)]
 
-    def sampled(self, policy: Policy) -> Evaluation:
+    def sampled(self, policy: Policy, each: int = 1) -> Evaluation:
         """What it does when it samples, as it does in training."""
-        return self._with(policy, self.training.temperature)
+        return self._with(policy, self.training.temperature, each)
 
-    def _with(self, policy: Policy, temperature: float) -> Evaluation:
+    def _with(self, policy: Policy, temperature: float, each: int = 1) -> Evaluation:
         return evaluate(
             policy,
             self.tokenizer,
             self.prompts,
             self.judge,
             longest=self.training.longest,
+            each=each,
             temperature=temperature,
             seed=self.training.seed,
             autocast=self.training.autocast,
@@ -304,7 +305,7 @@ class _Look:
 
 
 def _prompt(task: Task) -> Prompt:
-    return Prompt(task.id, f"{task.prompt}\n")
+    return Prompt(task.id, f"{task.prompt}\n", f"level {task.level}")
 
 
 if __name__ == "__main__":

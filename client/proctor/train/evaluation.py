@@ -36,12 +36,13 @@ def evaluate(
     judge: Judge,
     *,
     longest: int,
+    each: int = 1,
     temperature: float = 1.0,
     rows: int = 256,
     seed: int = 0,
     autocast: torch.dtype | None = None,
 ) -> Evaluation:
-    """Sample one completion for each prompt and have all judged.
+    """Sample completions of each prompt and have all judged.
 
     Args:
         policy: draws.
@@ -49,6 +50,7 @@ def evaluate(
         prompts: what it is asked.
         judge: says what completions are worth.
         longest: tokens after which one is cut off.
+        each: completions of a prompt.
         temperature: 0 takes the likeliest token each time.
         rows: completions sampled at once.
         seed: of sampling.
@@ -60,19 +62,21 @@ def evaluate(
     device = next(iter(policy.parameters())).device
     generator = torch.Generator(device).manual_seed(seed)
     texts: list[str] = []
-    for at in range(0, len(prompts), rows):
+    at_once = max(1, rows // each)
+    for at in range(0, len(prompts), at_once):
         drawn = sample(
             policy,
             tokenizer,
-            [prompt.text for prompt in prompts[at : at + rows]],
+            [prompt.text for prompt in prompts[at : at + at_once]],
             most=longest,
+            each=each,
             temperature=temperature,
             generator=generator,
             device=device,
             autocast=autocast,
         )
         texts += drawn.texts
-    judged = judge.judge([prompt.problem_id for prompt in prompts], texts)
+    judged = judge.judge([prompt.problem_id for prompt in prompts for _ in range(each)], texts)
     rates = [each.pass_rate for each in judged if each.pass_rate is not None]
     if not rates:
         raise ValueError("not one completion could be judged: there is nothing to average")

@@ -30,7 +30,7 @@ class Pretraining:
         seed: of the demonstrations.
     """
 
-    steps: int = 500
+    steps: int = 700
     batch: int = 64
     rate: float = 0.02
     small_rate: float = 2e-3

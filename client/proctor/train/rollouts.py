@@ -13,10 +13,14 @@ from proctor.types import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a policy is asked, and the problem that its answers are judged by."""
+    """What a policy is asked, and the problem that its answers are judged by.
+
+    Prompts of one `topic` are about as hard as each other; see `curriculum`.
+    """
 
     problem_id: str
     text: str
+    topic: str = ""
 
 
 class Judged(Protocol):

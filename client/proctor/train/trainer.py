@@ -6,17 +6,17 @@ for metrics in trainer.run():
 """
 
 import math
-import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from proctor.train import grpo
+from proctor.train.curriculum import Curriculum
 from proctor.train.model import Policy
 from proctor.train.rollouts import Asking, Judge, Judged, Prompt, Rollout
 from proctor.train.sampling import Samples, sample, token_logprobs
@@ -90,7 +90,7 @@ class Trainer:
     Args:
         policy: is trained in place.
         tokenizer: its tokens.
-        prompts: what it is asked, in an order drawn anew for each pass over them.
+        prompts: what it is asked, in the order of a `Curriculum`.
         judge: gives rewards.
         settings: see there.
         reference: the policy that it is held close to, where `objective.kl` is not 0.
@@ -116,7 +116,7 @@ class Trainer:
         self.policy = policy
         self.settings = settings
         self._tokenizer = tokenizer
-        self._prompts = list(prompts)
+        self._curriculum = Curriculum(prompts, settings.seed)
         self._judge = judge
         self._reference = reference
         self._parameters = [each for each in policy.parameters() if each.requires_grad]
@@ -125,8 +125,6 @@ class Trainer:
             self._parameters, lr=settings.rate, betas=(0.9, 0.95), weight_decay=settings.decay
         )
         self._generator = torch.Generator(self._device).manual_seed(settings.seed)
-        self._order = random.Random(settings.seed)  # noqa: S311  a seed is what is wanted
-        self._upcoming: deque[int] = deque()
         # Sampled and not learned from, the oldest first.
         self._unlearned: deque[Rollout] = deque()
         self._sampled = 0
@@ -169,8 +167,7 @@ class Trainer:
             "policy": self.policy.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "generator": self._generator.get_state(),
-            "order": self._order.getstate(),
-            "upcoming": list(self._upcoming),
+            "curriculum": self._curriculum.state_dict(),
             "unlearned": [_kept(rollout) for rollout in self._unlearned],
             "sampled": self._sampled,
             "updates": self._updates,
@@ -182,9 +179,7 @@ class Trainer:
         self.policy.load_state_dict(state["policy"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"].cpu())
-        version, numbers, gauss = state["order"]
-        self._order.setstate((version, tuple(numbers), gauss))
-        self._upcoming = deque(state["upcoming"])
+        self._curriculum.load_state_dict(state["curriculum"])
         self._unlearned = deque(_restored(kept, self._device) for kept in state["unlearned"])
         self._sampled = state["sampled"]
         self._updates = state["updates"]
@@ -194,7 +189,7 @@ class Trainer:
 
     def _sample(self) -> Rollout:
         settings = self.settings
-        prompts = [self._next_prompt() for _ in range(settings.prompts)]
+        prompts = self._curriculum.draw(settings.prompts)
         samples = sample(
             self.policy,
             self._tokenizer,
@@ -209,11 +204,6 @@ class Trainer:
         self._sampled += 1
         return Rollout(prompts, samples, self._updates)
 
-    def _next_prompt(self) -> Prompt:
-        if not self._upcoming:
-            self._upcoming.extend(self._order.sample(range(len(self._prompts)), len(self._prompts)))
-        return self._prompts[self._upcoming.popleft()]
-
     def _learn(self, rollout: Rollout, judged: Sequence[Judged]) -> Metrics:
         settings, samples = self.settings, rollout.samples
         rewards = torch.tensor(
@@ -221,6 +211,9 @@ class Trainer:
             device=self._device,
         ).view(len(rollout.prompts), rollout.group)
         found = grpo.advantages(rewards, settings.objective.scale)
+        telling, scored = found.values.any(1).tolist(), found.scored.any(1).tolist()
+        groups = zip(rollout.prompts, telling, scored, strict=True)
+        self._curriculum.note((prompt, tells) for prompt, tells, known in groups if known)
         metrics = _said(judged) | {
             "length": float(samples.lengths.float().mean()),
             # Whoever did not go on to the last place has an end there, drawn or as padding.
@@ -315,7 +308,7 @@ def _rows(samples: Samples, rows: Tensor) -> Samples:
 def _kept(rollout: Rollout) -> dict[str, Any]:
     samples = rollout.samples
     return {
-        "prompts": [(prompt.problem_id, prompt.text) for prompt in rollout.prompts],
+        "prompts": [astuple(prompt) for prompt in rollout.prompts],
         "samples": (samples.ids, samples.mask, samples.logprobs, samples.texts),
         "updates": rollout.updates,
     }
