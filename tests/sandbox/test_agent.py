@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from proctor_sandbox.errors import SandboxLost
+from proctor_sandbox.languages import RUNNABLE, Language
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.programs import (
     Answer,
@@ -18,7 +20,7 @@ from proctor_sandbox.programs import (
     StdinCase,
     Work,
 )
-from proctor_sandbox.seam import Sandbox
+from proctor_sandbox.seam import Backend, Sandbox
 from tests.contract import conftest as contract
 
 # The contract's sandboxes.
@@ -169,6 +171,21 @@ def test_a_traceback_shows_no_frame_of_ours(sandbox: Sandbox) -> None:
     assert all("main.py" in line for line in files)
     handled = "import traceback\ntry:\n    1 / 0\nexcept Exception:\n    traceback.print_exc()"
     assert b"agent" not in run(sandbox, handled).stderr
+
+
+@pytest.mark.parametrize("command", ["compile", "run"])
+def test_a_command_that_an_image_lacks_is_no_fault_of_the_programs(
+    command: str, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = {command: ("no-such-tool", "{source}")}
+    language = Language("odd", "python", "main.odd", **commands)  # type: ignore[arg-type]
+    monkeypatch.setitem(RUNNABLE, "odd", language)
+    sandbox = backend.start("python")
+    try:
+        with pytest.raises(SandboxLost, match="this sandbox has no no-such-tool"):
+            runs(sandbox, Work(Program("odd", "x"), [StdinCase(b"")], LIMITS))
+    finally:
+        sandbox.close()
 
 
 @pytest.mark.parametrize(

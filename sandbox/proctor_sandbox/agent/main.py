@@ -30,7 +30,7 @@ from itertools import islice
 from . import child, frames, meter, places
 from .box import Box, Collected, Unclean
 from .crew import Crew, NoTester, Stuck
-from .program import NoCompiler, Program, Workshop
+from .program import NoCommand, Program, Workshop
 from .spawner import SpawnerDied
 from .supervise import Supervisor
 
@@ -197,7 +197,7 @@ def main() -> None:
         agent.serve()
     except HostGone:
         pass
-    except (Unclean, Stuck, SpawnerDied, NoCompiler, NoTester, frames.FrameError) as error:
+    except (Unclean, Stuck, SpawnerDied, NoCommand, NoTester, frames.FrameError) as error:
         agent.fault(f"{type(error).__name__}: {error}")
         sys.exit(1)
     except Exception as error:  # a host that speaks nonsense, or a fault in here

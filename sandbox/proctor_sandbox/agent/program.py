@@ -37,8 +37,8 @@ _CAUSES = {
 }
 
 
-class NoCompiler(Exception):
-    """Raised when the image lacks what a language needs: our fault, never a compile error."""
+class NoCommand(Exception):
+    """Raised when the image lacks what a language needs: our fault, never the program's."""
 
 
 class Workshop:
@@ -50,6 +50,20 @@ class Workshop:
         self.crew = crew
         # Test code by digest, ready to run.
         self.prepared: collections.OrderedDict[bytes, bytes] = collections.OrderedDict()
+        self._commands: dict[str, str] = {}
+
+    def command(self, name: str) -> str:
+        """The path of a command. Raises NoCommand."""
+        if "/" in name:
+            return name
+        if name not in self._commands:
+            for folder in ENVIRONMENT["PATH"].split(":"):
+                if os.access(path := f"{folder}/{name}", os.X_OK):
+                    self._commands[name] = path
+                    break
+            else:
+                raise NoCommand(f"this sandbox has no {name}")
+        return self._commands[name]
 
 
 class Program:
@@ -89,12 +103,8 @@ class Program:
             return None
         argv = self._filled(self._compile, "program")
         self._used = True
-        if not _is_command(argv[0]):
-            raise NoCompiler(f"this sandbox has no {argv[0]}")
         limits = self._compile_limits
-        launch, sinks = self._launch(
-            self._shop.crew.launcher(), limits, "exec", self._pipes(2), argv=argv
-        )
+        launch, sinks = self._launch_command(argv, limits)
         run = self._finish([launch], sinks, limits)
         made: list[boxes.Collected] = []
         if run["code"] == 0 and run["end"] == "exited":
@@ -156,9 +166,7 @@ class Program:
         args = case.get("args", [])
         if self._run:
             argv = [*self._filled(self._run, f"{self._box.made}/program"), *args]
-            launch, sinks = self._launch(
-                self._shop.crew.launcher(), self._limits, "exec", self._pipes(2), stdin, argv=argv
-            )
+            launch, sinks = self._launch_command(argv, self._limits, stdin)
         else:
             launch, sinks = self._launch_python("script", stdin=stdin)
             launch.spec.argv = tuple(args)
@@ -251,6 +259,18 @@ class Program:
         self._box.close_tests(owner)
         return run
 
+    def _launch_command(
+        self, argv: Sequence[str], limits: Limits, stdin: int | None = None
+    ) -> tuple[Launch, list[Sink]]:
+        """A launch of what the first of `argv` names. Raises NoCommand."""
+        path = self._shop.command(argv[0])
+        launch, sinks = self._launch(
+            self._shop.crew.launcher(), limits, "exec", self._pipes(2), stdin
+        )
+        launch.spec.path = path
+        launch.spec.argv = tuple(argv)
+        return launch, sinks
+
     def _launch_python(
         self, mode: str, stdin: int | None = None, extra: Sequence[int] = ()
     ) -> tuple[Launch, list[Sink]]:
@@ -276,12 +296,11 @@ class Program:
         pipes: list[tuple[int, int]],
         stdin: int | None = None,
         extra: Sequence[int] = (),
-        argv: Sequence[str] = (),
     ) -> tuple[Launch, list[Sink]]:
         if stdin is None:
             stdin = self._box.input(b"")
         (out, stdout), (err, stderr) = pipes[:2]
-        spec = self._spec(mode, limits, self._uid, self._box.work, argv)
+        spec = self._spec(mode, limits, self._uid, self._box.work)
         return Launch(spawner, spec, [stdin, stdout, stderr, *extra]), [Sink(out), Sink(err)]
 
     def _spec(
@@ -290,7 +309,6 @@ class Program:
         limits: Limits,
         uid: int | None,
         cwd: str,
-        argv: Sequence[str] = (),
     ) -> Spec:
         cpu_s = limits.rlimit_cpu_s
         # Counted per uid; where all share one, ours are counted too.
@@ -302,7 +320,7 @@ class Program:
         if self._shop.supervisor.meter.watches:
             data_bytes = _data_bytes(limits)
             rlimits.append((resource.RLIMIT_DATA, data_bytes, data_bytes))
-        return Spec(mode, uid, cwd, tuple(rlimits), tuple(argv), self._env)
+        return Spec(mode, uid, cwd, tuple(rlimits), env=self._env)
 
     def _pipes(self, count: int) -> list[tuple[int, int]]:
         """Pipes that the program may open again by name (/dev/stdout): they are its own."""
@@ -338,11 +356,6 @@ def _data_bytes(limits: Limits) -> int:
     """The backstop where no cgroup holds memory; every thread's stack is reserved whole."""
     stack_bytes, _ = resource.getrlimit(resource.RLIMIT_STACK)
     return 4 * limits.memory_bytes + limits.processes * stack_bytes
-
-
-def _is_command(name: str) -> bool:
-    folders = ENVIRONMENT["PATH"].split(":")
-    return any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)
 
 
 def _evidence(

@@ -40,8 +40,9 @@ class Spec:
         """`uid` None keeps the agent's own; `rlimits` are (resource, soft, hard).
 
         `argv` and `env`, which adds to the environment, are the "exec" mode's; of a Python script
-        `argv` is what follows its name. `path`, `compiled` (the code comes along) and `keep` (send
-        the code back) are those of Python programs; `prepared` and `entry_point` an examiner's.
+        `argv` is what follows its name. `path` is what is executed, or a Python program; `compiled`
+        (the code comes along) and `keep` (send the code back) are those of Python programs;
+        `prepared` and `entry_point` an examiner's.
         """
         self.mode = mode
         self.uid = uid
