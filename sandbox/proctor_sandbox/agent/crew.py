@@ -159,14 +159,14 @@ class Crew:
 
     def _spawner(self, name: str) -> Spawner:
         if name not in self._spawners:
-            warm = name != "launcher"
+            runs_python = name != "launcher"
             self._spawners[name] = Spawner(
                 self._config["python"] or sys.executable,
                 os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                 self._environment,
                 preload=self._preload(name),
-                site=self._config["site"] if warm else (),
-                warm=warm,
+                site=self._config["site"] if runs_python else (),
+                runs_python=runs_python,
                 tester=name == "tester",
             )
         return self._spawners[name]

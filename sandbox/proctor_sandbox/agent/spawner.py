@@ -49,14 +49,14 @@ class Spawner:
         env: dict[str, str],
         preload: Sequence[str] = (),
         site: Sequence[str] = (),
-        warm: bool = True,
+        runs_python: bool = True,
         tester: bool = False,
     ) -> None:
         self._python = python
         self._path = path
         self._env = {**env, _BIND_NOW: "1"}
         self._config = json.dumps(
-            {"preload": preload, "site": site, "warm": warm, "tester": tester}
+            {"preload": preload, "site": site, "python": runs_python, "tester": tester}
         )
         self._started = False
         self.start()
@@ -137,9 +137,9 @@ def main(settings: str) -> None:
         os.setgroups([])
     child.confine_zygote()
     sys.path.extend(config["site"])
-    if config["warm"]:
+    if config["python"]:
         warm.preload(config["preload"])
-        warm.rehearse()
+    warm.rehearse(python=config["python"])
     if config["tester"]:
         from . import tester  # which imports pytest: 100 ms and more
 
@@ -152,8 +152,7 @@ def main(settings: str) -> None:
         del sys.modules[name]
     sys.argv = [""]
     gc.collect()
-    if config["warm"]:
-        warm.settle()
+    warm.settle()
     gc.freeze()
     link.send(marshal.dumps(None))
     serve(link)

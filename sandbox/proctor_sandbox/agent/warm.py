@@ -62,16 +62,16 @@ def preload(names: list[str]) -> None:
         sys.modules["numpy.random"].seed(0)
 
 
-def rehearse() -> None:
-    """Become a program and run one, in this very process: what is looked up, fitted or
-    initialised at first use is so in every fork. Changes nothing else."""
+def rehearse(*, python: bool) -> None:
+    """Become a program and, where programs are Python's, run one, in this very process: what is
+    looked up, fitted or initialised at first use is so in every fork. Changes nothing else."""
     with open("/proc/self/oom_score_adj", "rb") as file:
         oom_score = file.read()
     rlimits = [
         (name, *resource.getrlimit(name)) for name in (resource.RLIMIT_CPU, resource.RLIMIT_NPROC)
     ]
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "representative.py")
-    spec = Spec("script", os.getuid(), os.getcwd(), tuple(rlimits), path=path)
+    spec = Spec("script" if python else "exec", os.getuid(), os.getcwd(), tuple(rlimits), path=path)
     message = marshal.dumps(spec.fields(), 2)
     streams = [os.dup(number) for number in (0, 1, 2)]
     null = os.open(os.devnull, os.O_RDWR)
@@ -82,16 +82,21 @@ def rehearse() -> None:
     for _ in range(_ROUNDS):
         again = Spec(*marshal.loads(message))  # noqa: S302 - our own
         child.confine(again, [0, 1, 2], oom_score)
-        code = script.load(again, [os.open(os.devnull, os.O_WRONLY)])
-        namespace = script.main_namespace(path)
-        if script.guarded(exec, code, namespace) or script.flush(0):
-            raise RuntimeError("the representative program failed")
-        namespace.clear()
-        _rehearse_examination()
+        if python:
+            _rehearse_script(again)
+            _rehearse_examination()
     for number in (0, 1, 2):
         os.dup2(streams[number], number)
         os.close(streams[number])
     sys.argv, sys.path[:], sys.modules["__main__"] = argv, paths, main
+
+
+def _rehearse_script(spec: Spec) -> None:
+    code = script.load(spec, [os.open(os.devnull, os.O_WRONLY)])
+    namespace = script.main_namespace(spec.path)
+    if script.guarded(exec, code, namespace) or script.flush(0):
+        raise RuntimeError("the representative program failed")
+    namespace.clear()
 
 
 def _rehearse_examination() -> None:
