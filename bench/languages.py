@@ -115,7 +115,7 @@ def main(only: tuple[str, ...], rounds: int, out: Path) -> None:
     backend = DockerBackend(DockerOptions(images))
     figures: dict[str, dict[str, float]] = {}
     for name, image in backend.languages().items():
-        if only and name not in only:
+        if name not in (only or LANGUAGES):  # modes are no languages
             continue
         sandbox = backend.start(image)
         try:

@@ -22,7 +22,7 @@ from proctor_sandbox.docker_backend import (
     DockerOptions,
 )
 from proctor_sandbox.errors import SandboxLost, SandboxUnavailable
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import RUNNABLE
 from proctor_sandbox.launch import agent_hash
 from proctor_sandbox.limits import MIB, Limits
 from proctor_sandbox.owner import Owner
@@ -136,7 +136,7 @@ def test_a_language_without_an_image_is_not_there(docker_engine: docker.DockerCl
     ("labels", "there"),
     [
         ({VERSIONS_LABEL: '{"c": "12.2.0"}'}, {"python", "c"}),
-        ({}, {"python", *(one.name for one in LANGUAGES.values() if one.image == "native")}),
+        ({}, {"python", *(one.name for one in RUNNABLE.values() if one.image == "native")}),
     ],
     ids=["an image says which", "an image of one's own says nothing"],
 )
