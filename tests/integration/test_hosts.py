@@ -14,7 +14,6 @@ import pytest
 
 from proctor import Client, ConnectionFailed
 from proctor.types import Item, Problem, StdinTest
-from proctor_server.store.keys import ANNOUNCEMENT_TTL_S
 from proctor_server.up import redis_server
 from proctor_server.version import VERSION
 from tests.conftest import missing
@@ -25,7 +24,8 @@ pytestmark = pytest.mark.usefixtures("bubblewrap")
 
 ECHO = Problem(id="hosts/echo", tests=[StdinTest(input="7\n", output="7\n")])
 # A heart that stopped is noticed after 9 s, looked for every 2 s; the rest is a busy machine's.
-TAKEN_UP_WITHIN_S = 14
+# RQ's own period is a minute longer.
+TAKEN_UP_WITHIN_S = 40
 
 
 @dataclass
@@ -110,5 +110,4 @@ def test_a_host_that_loses_power_loses_no_work_and_leaves_the_list(fleet: Fleet)
     assert time.monotonic() - died < TAKEN_UP_WITHIN_S
     got = [(result.index, result.reward, result.reason) for result in results]
     assert got == [(index, 1.0 - index % 2, None) for index in range(100)]
-    within_s = ANNOUNCEMENT_TTL_S - (time.monotonic() - died)
-    until(lambda: set(fleet.listed()) == {left.name}, "the dead host to be off the list", within_s)
+    until(lambda: set(fleet.listed()) == {left.name}, "the dead host to be off the list")
