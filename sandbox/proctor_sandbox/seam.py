@@ -51,7 +51,7 @@ class Backend(Protocol):
     name: str
 
     def languages(self) -> dict[str, str]:
-        """Languages that can be run here, each with the image family that holds it."""
+        """Languages and modes that can be run here, each with the image family that holds it."""
 
     def versions(self) -> dict[str, str]:
         """What the tools of these languages say that they are, as far as they were asked."""

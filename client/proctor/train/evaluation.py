@@ -77,10 +77,10 @@ def evaluate(
         )
         texts += drawn.texts
     judged = judge.judge([prompt.problem_id for prompt in prompts for _ in range(each)], texts)
-    rates = [each.pass_rate for each in judged if each.pass_rate is not None]
+    rates = [one.pass_rate for one in judged if one.pass_rate is not None]
     if not rates:
         raise ValueError("not one completion could be judged: there is nothing to average")
-    solved = sum(each.verdict is Verdict.AC for each in judged)
+    solved = sum(one.verdict is Verdict.AC for one in judged)
     return Evaluation(
         pass_rate=sum(rates) / len(rates),
         solved=solved / len(rates),

@@ -34,6 +34,14 @@ def _archive(name: str) -> str:
     return f"-XX:SharedArchiveFile={_READY}/{name}.jsa"
 
 
+_JAVAC = (
+    "javac",
+    *(f"-J{option}" for option in (*_QUICK, _archive("javac"))),
+    "-encoding",
+    "UTF-8",
+)
+
+
 def _jvm(
     name: str,
     file: str,
@@ -59,8 +67,7 @@ JVM = (
     _jvm(
         "java", "Main.java",
         compiler=(
-            "javac", *(f"-J{option}" for option in (*_QUICK, _archive("javac"))),
-            "-encoding", "UTF-8", "-d", "{output}", "{sources}",
+            *_JAVAC, "-d", "{output}", "{sources}",
         ),
         classes="",
         main="Main",
@@ -112,8 +119,7 @@ _JUNIT = ":".join(f"{_JARS}/{part}.jar" for part in (
 JUNIT = Language(
     "junit", "jvm", "Main.java",
     compile=(
-        "javac", *(f"-J{option}" for option in (*_QUICK, _archive("javac"))),
-        "-encoding", "UTF-8", "-cp", _JUNIT, "-d", "{output}", "{sources}",
+        *_JAVAC, "-cp", _JUNIT, "-d", "{output}", "{sources}",
     ),
     run=(
         *_HEAP, "-cp", _JUNIT, "org.junit.platform.console.ConsoleLauncher",

@@ -1,7 +1,6 @@
 """SandboxFusion's way to run a program: /run_code, as its SDK, verl and tinker-cookbook call it."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -105,9 +104,7 @@ def to_run(asked: RunCode, rules: LimitRules) -> RunRequest:
     )
 
 
-def language(
-    name: str, where: str = "language", names: Mapping[str, str] = MappingProxyType(_NAMES)
-) -> str:
+def language(name: str, where: str = "language", names: Mapping[str, str] = _NAMES) -> str:
     """Our name of SandboxFusion's language. Raises BadRequest."""
     if name not in names:
         here = ", ".join(sorted(names))
