@@ -7,7 +7,7 @@ from itertools import accumulate
 from proctor.content import to_bytes
 from proctor.types import TestResult, Verdict
 from proctor_sandbox.errors import SandboxLost
-from proctor_sandbox.languages import LANGUAGES
+from proctor_sandbox.languages import RUNNABLE
 from proctor_sandbox.programs import End, Program, Report, Run, Work
 from proctor_server.grading.checklist import Checklist
 from proctor_server.grading.project_checks import BadProblem, PytestCheck
@@ -202,7 +202,7 @@ def program_of(unit: Unit, files: Mapping[str, bytes]) -> Program:
     own = {path: to_bytes(content) for path, content in unit.files.items() if path not in files}
     source = unit.source
     # A project may bring the file that the source lies in among its others.
-    main = unit.files.get(LANGUAGES[unit.language].file) if not source else None
+    main = unit.files.get(RUNNABLE[unit.language].file) if not source else None
     if isinstance(main, str):
         source = main
     return Program(unit.language, source, {**files, **own})

@@ -16,6 +16,9 @@ import sandbox_fusion as fusion
 
 from proctor import Client
 from proctor.types import Problem, StdinTest
+from proctor_sandbox.bubblewrap import BubblewrapBackend
+from tests.conftest import missing
+from tests.contract.test_modes import SOURCES
 from tests.integration.test_up import running
 
 pytestmark = pytest.mark.usefixtures("bubblewrap")
@@ -182,6 +185,25 @@ def test_the_sdk_runs_what_pytest_finds(http: httpx.Client) -> None:
     chosen = posted(http, "/run_code", asked)
     assert chosen["status"] == "Success"
     assert b'tests="1"' in base64.b64decode(chosen["files"]["report.xml"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "ours"),
+    [("go_test", "go_test"), ("junit", "junit"), ("D_ut", "d_unittest"), ("kotlin_script",) * 2],
+)
+@pytest.mark.usefixtures("url")
+def test_the_sdk_runs_modes_by_their_names(mode: str, ours: str) -> None:
+    if ours not in BubblewrapBackend().languages():
+        missing(f"no {mode} here: PROCTOR_ALL_LANGUAGES=1 scripts/packages")
+    # JUnit's class is public, and its file is called like it.
+    source = SOURCES[ours].replace("class Main", "class SumTest")
+    limits = {"compile_timeout": 60, "run_timeout": 60, "memory_limit_MB": 512}
+    held, failed = (
+        code(source.replace("WANTED", wanted), language=mode, **limits) for wanted in ("2", "3")
+    )
+    assert (held.status, held.run_result.return_code) == ("Success", 0)
+    assert failed.status == "Failed"
+    assert failed.run_result.return_code
 
 
 @pytest.mark.usefixtures("url")
